@@ -1,0 +1,1 @@
+//! Go's goroutine architecture for async Rust.
