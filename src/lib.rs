@@ -2,5 +2,6 @@
 
 mod loom;
 pub mod runtime;
+pub mod time;
 
 pub use runtime::{JoinError, JoinHandle, block_on, go, yield_now};

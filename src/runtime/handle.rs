@@ -132,6 +132,13 @@ impl Handle {
         current::sched().map(|sched| Handle { sched })
     }
 
+    /// That of the default runtime, which starts on first use.
+    pub(crate) fn default_runtime() -> Handle {
+        Handle {
+            sched: default_sched(),
+        }
+    }
+
     /// Starts a goroutine on this runtime; see [`go`](crate::go()). On a runtime that has shut down the
     /// future is dropped at once, and the handle says that it was cancelled.
     #[track_caller]
@@ -164,20 +171,19 @@ impl fmt::Debug for Handle {
 
 /// The default runtime's scheduler, started on first use.
 #[track_caller]
-fn default_sched() -> &'static Arc<Sched> {
+pub(crate) fn default_sched() -> Arc<Sched> {
     static DEFAULT: OnceLock<Runtime> = OnceLock::new();
-    &DEFAULT
-        .get_or_init(|| match Runtime::try_new() {
-            Ok(runtime) => runtime,
-            Err(error) => panic!("the default runtime could not be started: {error}"),
-        })
-        .sched
+    let runtime = DEFAULT.get_or_init(|| match Runtime::try_new() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("the default runtime could not be started: {error}"),
+    });
+    Arc::clone(&runtime.sched)
 }
 
 /// The runtime of the calling thread, else the default one.
 #[track_caller]
 pub(crate) fn sched_or_default() -> Arc<Sched> {
-    current::sched().unwrap_or_else(|| Arc::clone(default_sched()))
+    current::sched().unwrap_or_else(|| default_sched())
 }
 
 /// Runs `f` to its end on the calling thread, on the runtime that it works for, else on the default

@@ -30,5 +30,6 @@ pub(crate) mod wake;
 pub use builder::Builder;
 pub use g::{GoId, GoPanic, JoinError, JoinHandle};
 pub use go::{block_in_place, go, goexit, goid, gomaxprocs, num_cpu, num_goroutine, yield_now};
-pub(crate) use handle::sched_or_default;
+pub(crate) use handle::default_sched;
 pub use handle::{Handle, Runtime, block_on};
+pub(crate) use sched::arm_timer;

@@ -35,7 +35,8 @@ impl Alarm {
         }
         // SAFETY: a fresh descriptor that nobody else owns.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
+        // SAFETY: `AsyncFd` owns the descriptor, which stays open and the same until it is dropped.
+        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE)? };
         Ok(Alarm {
             fd,
             armed: Mutex::new(NEVER),

@@ -276,10 +276,15 @@ impl TimerHeap {
         heap
     }
 
-    /// The runtime is gone: fires all that is left, and keeps the heap for another runtime.
-    pub(crate) fn release(&'static self) {
+    /// The runtime is over: fires all that is left, and whatever is armed from now on.
+    pub(crate) fn close(&self) {
         self.lock().closed = true;
         while self.fire(NEVER) {}
+    }
+
+    /// Keeps the heap for another runtime.
+    pub(crate) fn release(&'static self) {
+        self.close();
         SPARE
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -10,6 +10,7 @@ mod injector;
 mod ready;
 mod shutdown;
 mod threads;
+mod timer;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub(crate) use find::find_runnable;
 pub(crate) use handoff::block_in_place;
 pub(crate) use ready::ready;
+pub(crate) use timer::arm as arm_timer;
 
 use self::idle::Idle;
 use self::injector::Injector;

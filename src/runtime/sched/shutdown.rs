@@ -46,6 +46,7 @@ impl Sched {
             }
         };
         self.netpoll.close();
+        self.close_timers();
         if ended {
             // Breaks the cycle of Arcs between the scheduler and its Ms.
             self.threads.forget_all();

@@ -1,0 +1,125 @@
+//! `Ticker`: a tick every so often.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use pin_project::pin_project;
+
+use super::alarm::Alarm;
+use crate::runtime::wait::{self, WaitReason};
+
+/// Ticks every `d`. Go's `time.Ticker`.
+///
+/// At most one tick waits for a slow reader; those that it misses are dropped, and the phase is kept.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # gosched::block_on(async {
+/// let mut ticker = gosched::time::Ticker::new(Duration::from_millis(1));
+/// let first = ticker.tick().await;
+/// let second = ticker.tick().await;
+/// assert!(second >= first + Duration::from_millis(1));
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct Ticker {
+    period: Duration,
+    /// The next tick; `None` when stopped, or when it never comes.
+    next: Option<Instant>,
+}
+
+impl Ticker {
+    /// The first tick comes after `d`.
+    ///
+    /// # Panics
+    ///
+    /// When `d` is zero, as in Go.
+    #[track_caller]
+    pub fn new(d: Duration) -> Ticker {
+        assert!(!d.is_zero(), "Ticker: the period must not be zero");
+        Ticker {
+            period: d,
+            next: Instant::now().checked_add(d),
+        }
+    }
+
+    /// The next tick: its scheduled time, however late it is read. Never comes when stopped.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped `tick` takes no tick. It is an arm of `select!`.
+    #[track_caller]
+    pub fn tick(&mut self) -> Tick<'_> {
+        let alarm = Alarm::new(self.next);
+        Tick {
+            ticker: self,
+            alarm,
+            site: Location::caller(),
+        }
+    }
+
+    /// No more ticks, until [`reset`](Ticker::reset).
+    pub fn stop(&mut self) {
+        self.next = None;
+    }
+
+    /// Starts anew with another period; a tick that waits is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When `d` is zero.
+    #[track_caller]
+    pub fn reset(&mut self, d: Duration) {
+        *self = Ticker::new(d);
+    }
+
+    /// Takes the tick that is due.
+    fn take(&mut self) -> Option<Instant> {
+        let due = self.next?;
+        let late = Instant::now().saturating_duration_since(due);
+        let missed = late.as_nanos() / self.period.as_nanos();
+        // The phase is kept: the next tick is a whole number of periods after this one.
+        self.next = u32::try_from(missed + 1)
+            .ok()
+            .and_then(|n| self.period.checked_mul(n))
+            .and_then(|d| due.checked_add(d));
+        Some(due)
+    }
+}
+
+/// The future of [`Ticker::tick`].
+#[pin_project]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Tick<'a> {
+    ticker: &'a mut Ticker,
+    #[pin]
+    alarm: Alarm,
+    site: &'static Location<'static>,
+}
+
+impl Future for Tick<'_> {
+    type Output = Instant;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+        let this = self.project();
+        if this.alarm.poll(cx).is_ready() {
+            if let Some(due) = this.ticker.take() {
+                return Poll::Ready(due);
+            }
+        }
+        wait::note(WaitReason::Sleep, this.site);
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for Tick<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tick").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,275 @@
+//! `Timer`: a timer that can be stopped and set again.
+//!
+//! As in Go since 1.23, a timer that is waited for sits in a heap only while somebody waits: each
+//! `fired` future has a node of its own, and the timer itself is a deadline under a lock. So `stop` and
+//! `reset` cannot leave a stale tick behind: there is no place for one.
+//!
+//! Lock order: a timer's lock, then a heap's. Wakers run under neither.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use pin_project::{pin_project, pinned_drop};
+
+use super::alarm::{Alarm, deadline};
+use super::call::{CallTimer, call_at};
+use crate::runtime::go;
+use crate::runtime::wait::{self, WaitReason};
+use crate::runtime::wake;
+
+/// A single event in the future. Go's `time.Timer`.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use gosched::time::Timer;
+/// # gosched::block_on(async {
+/// let timer = Timer::new(Duration::from_secs(3600));
+/// assert!(timer.reset(Duration::from_millis(1)));
+/// timer.fired().await;
+/// assert!(!timer.stop(), "it was received");
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct Timer {
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Event(Mutex<Event>),
+    Func(Arc<Func>),
+}
+
+struct Event {
+    /// When it fires; `None` once received or stopped, or when it never comes.
+    due: Option<Instant>,
+    /// True from new or reset until received or stopped, also for a deadline that never comes.
+    active: bool,
+    /// Counts resets, so that a waiter sees that its node is set to an old deadline.
+    version: u64,
+    next_waiter: u64,
+    waiters: Vec<(u64, Waker)>,
+}
+
+struct Func {
+    f: Mutex<Box<dyn FnMut() + Send>>,
+    call: Mutex<Option<CallTimer>>,
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Timer {
+    /// Fires once, after `d`. Go's `time.NewTimer`.
+    pub fn new(d: Duration) -> Timer {
+        Timer {
+            kind: Kind::Event(Mutex::new(Event {
+                due: deadline(d),
+                active: true,
+                version: 0,
+                next_waiter: 0,
+                waiters: Vec::new(),
+            })),
+        }
+    }
+
+    /// Runs `f` in a goroutine of its own, after `d` and after each [`reset`](Timer::reset). Go's
+    /// `time.AfterFunc`. Dropping the timer does not stop it, as in Go.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use gosched::time::Timer;
+    /// # gosched::block_on(async {
+    /// let timer = Timer::after_func(Duration::from_secs(3600), || println!("an hour later"));
+    /// assert!(timer.stop());
+    /// # });
+    /// ```
+    pub fn after_func<F>(d: Duration, f: F) -> Timer
+    where
+        F: FnMut() + Send + 'static,
+    {
+        let func = Arc::new(Func {
+            f: Mutex::new(Box::new(f)),
+            call: Mutex::new(None),
+        });
+        Func::order(&func, d);
+        Timer {
+            kind: Kind::Func(func),
+        }
+    }
+
+    /// Ready once the timer has fired, with the scheduled time, however late it is read. One waiter
+    /// receives it; others wait for the next time. Never ready for [`Timer::after_func`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped `fired` receives nothing. It is an arm of `select!`.
+    #[track_caller]
+    pub fn fired(&self) -> Fired<'_> {
+        Fired {
+            timer: self,
+            alarm: Alarm::new(None),
+            version: None,
+            waiter: None,
+            site: Location::caller(),
+        }
+    }
+
+    /// Stops the timer. `true` = it was active: nobody had received its event, or `f` had not been
+    /// started. Nobody will receive it after that.
+    pub fn stop(&self) -> bool {
+        match &self.kind {
+            Kind::Event(event) => {
+                let mut event = lock(event);
+                event.due = None;
+                std::mem::replace(&mut event.active, false)
+            }
+            Kind::Func(func) => func.cancel(),
+        }
+    }
+
+    /// Sets the timer to `d` from now; returns what [`stop`](Timer::stop) would have.
+    pub fn reset(&self, d: Duration) -> bool {
+        match &self.kind {
+            Kind::Event(event) => {
+                let mut event = lock(event);
+                event.due = deadline(d);
+                event.version += 1;
+                let was = std::mem::replace(&mut event.active, true);
+                let waiters = std::mem::take(&mut event.waiters);
+                drop(event);
+                for (_, waker) in waiters {
+                    wake::wake(waker);
+                }
+                was
+            }
+            Kind::Func(func) => {
+                let was = func.cancel();
+                Func::order(func, d);
+                was
+            }
+        }
+    }
+}
+
+impl Func {
+    fn order(func: &Arc<Func>, d: Duration) {
+        let Some(due) = deadline(d) else { return };
+        let this = Arc::clone(func);
+        // The order holds the function, and the function's owner the order: until it fires or is
+        // stopped the timer keeps itself alive, as in Go.
+        let call = call_at(
+            due,
+            Box::new(move || drop(go(async move { (lock(&this.f))() }))),
+        );
+        let old = lock(&func.call).replace(call);
+        drop(old);
+    }
+
+    fn cancel(&self) -> bool {
+        let call = lock(&self.call).take();
+        call.is_some_and(|call| call.stop())
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("due", &self.due)
+            .field("active", &self.active)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Func {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Func").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Timer::fired`].
+#[pin_project(PinnedDrop)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Fired<'a> {
+    timer: &'a Timer,
+    #[pin]
+    alarm: Alarm,
+    /// The version that the alarm is set to.
+    version: Option<u64>,
+    waiter: Option<u64>,
+    site: &'static Location<'static>,
+}
+
+impl Future for Fired<'_> {
+    type Output = Instant;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+        let mut this = self.project();
+        wait::note(WaitReason::Sleep, this.site);
+        let Kind::Event(event) = &this.timer.kind else {
+            return Poll::Pending;
+        };
+        let mut event = lock(event);
+        let waker = cx.waker().clone();
+        let id = *this.waiter.get_or_insert_with(|| {
+            event.next_waiter += 1;
+            event.next_waiter
+        });
+        let place = event.waiters.iter().position(|(other, _)| *other == id);
+        let old = match place {
+            Some(place) => Some(std::mem::replace(&mut event.waiters[place].1, waker)),
+            None => {
+                event.waiters.push((id, waker));
+                None
+            }
+        };
+        if *this.version != Some(event.version) {
+            *this.version = Some(event.version);
+            this.alarm.as_mut().set(event.due);
+        }
+        let due = match (event.due, this.alarm.as_mut().poll(cx)) {
+            (Some(due), Poll::Ready(())) => {
+                event.due = None;
+                event.active = false;
+                Some(due)
+            }
+            _ => None,
+        };
+        drop(event);
+        drop(old);
+        due.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Fired<'_> {
+    fn drop(self: Pin<&mut Self>) {
+        let (Kind::Event(event), Some(id)) = (&self.timer.kind, self.waiter) else {
+            return;
+        };
+        let mut event = lock(event);
+        let gone = event
+            .waiters
+            .iter()
+            .position(|(other, _)| *other == id)
+            .map(|place| event.waiters.swap_remove(place));
+        drop(event);
+        drop(gone);
+    }
+}
+
+impl fmt::Debug for Fired<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fired").finish_non_exhaustive()
+    }
+}
