@@ -1,7 +1,15 @@
-//! The one door to atomics, locks and threads: `std`'s in a normal build, loom's under `--cfg loom`.
+//! The one door to atomics, locks, cells and threads: `std`'s in a normal build, loom's under
+//! `--cfg loom`.
 //!
 //! Used by every module with a protocol that is model-checked. Modules that hold process-wide state
 //! (thread-locals, statics) use `std` directly, because loom's types only live inside a model.
+//!
+//! # Invariants
+//!
+//! 1. An [`cell::UnsafeCell`] lends raw pointers only. Who may use them, and when, is said where the
+//!    cell is declared; under the model checker, two uses that overlap are reported.
+
+#![allow(unused_imports)]
 
 #[cfg(not(loom))]
 mod imp {
@@ -14,6 +22,26 @@ mod imp {
             };
         }
     }
+    pub(crate) mod cell {
+        /// `std`'s cell with the methods that the model checker asks for.
+        #[derive(Debug, Default)]
+        #[repr(transparent)]
+        pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+        impl<T> UnsafeCell<T> {
+            /// A cell around `value`.
+            #[inline]
+            pub(crate) const fn new(value: T) -> Self {
+                Self(std::cell::UnsafeCell::new(value))
+            }
+
+            /// Lends the value for writing.
+            #[inline]
+            pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+                f(self.0.get())
+            }
+        }
+    }
     pub(crate) mod thread {
         pub(crate) use std::thread::{Thread, current, park, yield_now};
     }
@@ -21,6 +49,9 @@ mod imp {
 
 #[cfg(loom)]
 mod imp {
+    pub(crate) mod cell {
+        pub(crate) use loom::cell::UnsafeCell;
+    }
     pub(crate) mod sync {
         pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
         pub(crate) mod atomic {
@@ -36,7 +67,7 @@ mod imp {
 }
 
 #[allow(unused_imports)]
-pub(crate) use imp::{sync, thread};
+pub(crate) use imp::{cell, sync, thread};
 
 /// Locks `mutex`, whether or not a thread panicked while it held it.
 ///

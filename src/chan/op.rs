@@ -1,0 +1,390 @@
+//! One send or receive from its first try to its end: alone, or as an arm of a select.
+//!
+//! `send` and `recv` wrap it into futures; `select::chan_arm` drives it under many locks.
+//!
+//! # Invariants
+//!
+//! 1. `chan` points to a channel that a handle keeps alive for as long as the operation lives: whoever
+//!    makes an [`Op`] promises so.
+//! 2. An operation parks only while it is pinned, and its drop takes it out of the queue.
+//! 3. The first action of dropping is `dequeue`; a value already received is then given back.
+//!
+//! Cancel safety follows from I2 and I3: at each moment the node is either in the queue, and the
+//! value with it, or the counterpart has finished.
+
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+
+use super::hchan::{Core, Hchan, Lock, Mirror, Outcome};
+use super::ready::Ready;
+use super::sudog::{State, Sudog, WaitQueue, Who};
+use crate::select::word::Word;
+
+/// Which way a value goes.
+pub trait Side: side::Side {}
+
+/// Into the channel.
+#[derive(Debug)]
+pub struct Sending;
+
+/// Out of the channel.
+#[derive(Debug)]
+pub struct Receiving;
+
+impl Side for Sending {}
+impl Side for Receiving {}
+
+mod side {
+    use super::*;
+
+    pub trait Side {
+        /// Tries to do it; under the lock.
+        fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome;
+        /// Where it parks.
+        fn queue<T>(core: &mut Core<T>) -> &mut WaitQueue<T>;
+        /// Whether it could end at once; `false` is certain.
+        fn may_run(mirror: Mirror) -> bool;
+        /// Whether it would find the channel closed.
+        fn is_closed(mirror: Mirror) -> bool;
+        /// Whether a value in the slot of a served node has to be given back.
+        const RECEIVES: bool;
+    }
+
+    impl Side for Sending {
+        #[inline]
+        fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
+            core.send(slot)
+        }
+        #[inline]
+        fn queue<T>(core: &mut Core<T>) -> &mut WaitQueue<T> {
+            &mut core.sendq
+        }
+        #[inline]
+        fn may_run(mirror: Mirror) -> bool {
+            mirror.may_send()
+        }
+        #[inline]
+        fn is_closed(mirror: Mirror) -> bool {
+            mirror.is_closed()
+        }
+        const RECEIVES: bool = false;
+    }
+
+    impl Side for Receiving {
+        #[inline]
+        fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
+            core.recv(slot)
+        }
+        #[inline]
+        fn queue<T>(core: &mut Core<T>) -> &mut WaitQueue<T> {
+            &mut core.recvq
+        }
+        #[inline]
+        fn may_run(mirror: Mirror) -> bool {
+            mirror.may_recv()
+        }
+        #[inline]
+        fn is_closed(mirror: Mirror) -> bool {
+            mirror.is_drained()
+        }
+        const RECEIVES: bool = true;
+    }
+}
+
+/// A send or a receive.
+pub struct Op<T, S: Side> {
+    chan: Option<NonNull<Hchan<T>>>,
+    node: Sudog<T>,
+    _side: PhantomData<S>,
+}
+
+// SAFETY: the node is `Send` and `Sync` for `T: Send`, and so is the channel behind the pointer.
+unsafe impl<T: Send, S: Side> Send for Op<T, S> {}
+// SAFETY: as above; nothing but the owner's pinned borrow starts anything.
+unsafe impl<T: Send, S: Side> Sync for Op<T, S> {}
+
+impl<T, S: Side> Op<T, S> {
+    /// An operation on `chan`, or one that is never ready where that is `None`.
+    ///
+    /// # Safety
+    ///
+    /// The channel stays alive as long as the operation (I1).
+    #[inline]
+    pub(super) unsafe fn new(chan: Option<NonNull<Hchan<T>>>, value: Option<T>) -> Self {
+        Self {
+            chan,
+            node: Sudog::new(value),
+            _side: PhantomData,
+        }
+    }
+
+    #[inline]
+    fn hchan(&self) -> Option<&Hchan<T>> {
+        // SAFETY: I1.
+        self.chan.map(|chan| unsafe { chan.as_ref() })
+    }
+
+    /// Whether it can ever be ready.
+    #[inline]
+    pub(crate) fn is_nil(&self) -> bool {
+        self.chan.is_none()
+    }
+
+    /// The lock of its channel.
+    pub(crate) fn lock(&self) -> Option<NonNull<Lock>> {
+        self.hchan().map(|chan| NonNull::from(&chan.lock))
+    }
+
+    /// Whether it has ended, and its result has not been taken.
+    pub(crate) fn ended(&self) -> bool {
+        matches!(self.node.state(), State::Served | State::Closed)
+    }
+
+    /// Takes what is left in the slot, once the operation has ended or has not begun.
+    ///
+    /// # Panics
+    ///
+    /// If it is parked.
+    pub(super) fn take_slot(self: Pin<&mut Self>) -> Option<T> {
+        assert!(
+            self.node.state() != State::Queued,
+            "the operation is still waiting"
+        );
+        // SAFETY: sudog's table: in every other state the slot is the owner's, and `self` is borrowed
+        // exclusively.
+        unsafe { self.node.slot(Option::take) }
+    }
+
+    /// Ends an operation whose result is handed out now: what is left in the slot.
+    ///
+    /// # Panics
+    ///
+    /// If it has not ended.
+    pub(super) fn conclude(self: Pin<&mut Self>) -> Option<T> {
+        assert!(self.ended(), "the arm of a select was not the one chosen");
+        self.node.set_state(State::Over);
+        self.take_slot()
+    }
+
+    /// Tries, then parks. Ready when the operation has ended, one way or the other.
+    ///
+    /// # Panics
+    ///
+    /// If its result has been taken already.
+    #[inline]
+    pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.node.state() {
+            State::Fresh => self.start(cx),
+            State::Served | State::Closed => Poll::Ready(()),
+            State::Queued => self.repark(cx),
+            State::Over => panic!("a channel operation was polled after it had completed"),
+        }
+    }
+
+    #[inline]
+    fn start(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.as_ref().get_ref();
+        let Some(chan) = this.hchan() else {
+            return Poll::Pending;
+        };
+        let mirror = chan.mirror();
+        if S::is_closed(mirror) {
+            this.node.set_state(State::Closed);
+            return Poll::Ready(());
+        }
+        // Cloning a waker is foreign code: it is done before the lock, where waiting is likely.
+        let mut waker = if S::may_run(mirror) {
+            None
+        } else {
+            Some(cx.waker().clone())
+        };
+        loop {
+            let tried = chan.with(|core| {
+                // SAFETY: locked, and the node is fresh.
+                let outcome = unsafe { this.node.slot(|slot| S::run(core, slot)) };
+                if let (Outcome::Block, Some(waker)) = (&outcome, waker.take()) {
+                    // SAFETY: locked, fresh, pinned, and `drop` unlinks (I2).
+                    unsafe { S::queue(core).push(NonNull::from(&this.node), Who::Task(waker)) };
+                    return None;
+                }
+                Some(outcome)
+            });
+            match tried {
+                None => return Poll::Pending,
+                Some(Outcome::Block) => waker = Some(cx.waker().clone()),
+                Some(Outcome::Done(ready, _)) => {
+                    this.node.set_state(State::Served);
+                    ready.fire();
+                    return Poll::Ready(());
+                }
+                Some(Outcome::Closed) => {
+                    this.node.set_state(State::Closed);
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    /// Polled again while parked: the task may be another one now.
+    #[cold]
+    fn repark(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.as_ref().get_ref();
+        let chan = this.hchan().expect("only a channel parks");
+        let node = &this.node;
+        let mut waker = None;
+        loop {
+            let (poll, old) = chan.with(|_| {
+                if node.state() != State::Queued {
+                    return (Some(Poll::Ready(())), Who::Nobody);
+                }
+                // SAFETY: locked and queued.
+                unsafe {
+                    if node.wakes(cx.waker()) {
+                        return (Some(Poll::Pending), Who::Nobody);
+                    }
+                    match waker.take() {
+                        Some(waker) => (Some(Poll::Pending), node.set_who(Who::Task(waker))),
+                        None => (None, Who::Nobody),
+                    }
+                }
+            });
+            drop(old);
+            match poll {
+                Some(poll) => return poll,
+                None => waker = Some(cx.waker().clone()),
+            }
+        }
+    }
+
+    /// For a select: tries under the channel's own lock. Does not park. Certain when `false`.
+    pub(crate) fn attempt(self: Pin<&mut Self>) -> bool {
+        let this = self.as_ref().get_ref();
+        let Some(chan) = this.hchan() else {
+            return false;
+        };
+        if !S::may_run(chan.mirror()) {
+            return false;
+        }
+        let mut ready = Ready::NOBODY;
+        // SAFETY: locked.
+        let ended = chan.with(|core| unsafe { this.attempt_on(core, &mut ready) });
+        ready.fire();
+        ended
+    }
+
+    /// As `attempt`, under a lock that the caller holds.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of `self.lock()`.
+    pub(crate) unsafe fn attempt_locked(self: Pin<&mut Self>, ready: &mut Ready) -> bool {
+        let this = self.as_ref().get_ref();
+        // SAFETY: passed on.
+        this.hchan()
+            .is_some_and(|chan| unsafe { chan.with_locked(|core| this.attempt_on(core, ready)) })
+    }
+
+    /// # Safety
+    ///
+    /// The lock is held. If the node is queued, it is an arm of a select whose word is claimed: then
+    /// no counterpart can touch the slot.
+    unsafe fn attempt_on(&self, core: &mut Core<T>, ready: &mut Ready) -> bool {
+        let state = self.node.state();
+        assert!(
+            matches!(state, State::Fresh | State::Queued),
+            "an arm of a select was tried after it had completed"
+        );
+        // SAFETY: the caller's promise.
+        let next = match unsafe { self.node.slot(|slot| S::run(core, slot)) } {
+            Outcome::Block => return false,
+            Outcome::Closed => State::Closed,
+            Outcome::Done(peer, seq) => {
+                *ready = peer;
+                // SAFETY: under the lock and not served by another, the node is ours.
+                unsafe { self.node.set_seq(seq) };
+                State::Served
+            }
+        };
+        if state == State::Queued {
+            // SAFETY: locked, and it is queued there.
+            unsafe { S::queue(core).unlink(NonNull::from(&self.node)) };
+        }
+        self.node.set_state(next);
+        true
+    }
+
+    /// For a select: parks as arm `index`.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of `self.lock()`; the word outlives the place in the queue.
+    pub(crate) unsafe fn enqueue(self: Pin<&mut Self>, word: NonNull<Word>, index: u32) {
+        let this = self.as_ref().get_ref();
+        let Some(chan) = this.hchan() else {
+            return;
+        };
+        assert!(
+            this.node.state() == State::Fresh,
+            "an arm of a select was parked twice"
+        );
+        // SAFETY: the caller's promise; the node is fresh and pinned, and `drop` unlinks (I2).
+        unsafe {
+            word.as_ref().enlist();
+            chan.with_locked(|core| {
+                S::queue(core).push(NonNull::from(&this.node), Who::Select(word, index));
+            });
+        }
+    }
+
+    /// Leaves the queue, if it is in one. If a counterpart has just served it, it has ended.
+    #[inline]
+    pub(crate) fn dequeue(self: Pin<&mut Self>) {
+        let this = self.as_ref().get_ref();
+        if this.node.state() == State::Queued {
+            this.unqueue();
+        }
+        // SAFETY: it is in no queue, so `held` is the owner's.
+        let who = unsafe { this.node.set_who(Who::Nobody) };
+        if let Who::Select(word, _) = who {
+            // SAFETY: the word lives until all that enlisted have left (word I4), as we do here.
+            unsafe { word.as_ref().leave() };
+        }
+    }
+
+    #[cold]
+    fn unqueue(&self) {
+        let chan = self.hchan().expect("only a channel parks");
+        chan.with(|core| {
+            // Decided by now: states leave `QUEUED` under this lock only.
+            if self.node.state() == State::Queued {
+                // SAFETY: locked, and it is queued there.
+                unsafe { S::queue(core).unlink(NonNull::from(&self.node)) };
+                self.node.set_state(State::Fresh);
+            }
+        });
+    }
+
+    /// Gives back what was received and never handed out (I3).
+    #[cold]
+    fn give_back(&self) {
+        // SAFETY: served: slot and number are the owner's.
+        let (value, seq) = unsafe { (self.node.slot(Option::take), self.node.seq()) };
+        if let (Some(chan), Some(value)) = (self.hchan(), value) {
+            chan.with(|core| core.give_back(value, seq)).fire();
+        }
+    }
+}
+
+impl<T, S: Side> Drop for Op<T, S> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: an operation that was pinned stays where it is until it is dropped, which is now;
+        // one that was not is in no queue.
+        unsafe { Pin::new_unchecked(&mut *self) }.dequeue();
+        if S::RECEIVES && self.node.state() == State::Served {
+            self.give_back();
+        }
+    }
+}

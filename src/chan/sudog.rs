@@ -1,0 +1,355 @@
+//! A waiter and the queue it waits in.
+//!
+//! The node lives inside the pinned future that waits, so parking allocates nothing. Owners are the
+//! operations of `op`; counterparts reach the node through the queues that `hchan` keeps.
+//!
+//! | state | in a queue | `slot` and `held` belong to | who leaves it |
+//! |---|---|---|---|
+//! | `FRESH` | no | the owner | the owner, by parking |
+//! | `QUEUED` | yes | whoever holds the channel's lock | a counterpart, or the owner by unlinking |
+//! | `SERVED` | no | the owner | the owner |
+//! | `CLOSED` | no | the owner | the owner |
+//! | `OVER` | no | the owner | nobody |
+//!
+//! # Invariants
+//!
+//! 1. `QUEUED` is entered and left only under the lock of the node's channel.
+//! 2. A counterpart's store of the next state is the last time it touches the node: the owner may
+//!    free it at once.
+//! 3. A queued node does not move and is not freed: its owner is pinned and unlinks it when dropped.
+//! 4. The node of a select is served only by who has won the select's word.
+//! 5. A receiver's node that is `SERVED` holds its value; a sender's that is `SERVED` holds none, and
+//!    one that is `CLOSED` holds it still.
+//!
+//! What it does not do: it takes no lock and wakes nobody.
+
+use std::marker::PhantomPinned;
+use std::ptr::NonNull;
+use std::task::Waker;
+
+use super::ready::Ready;
+use crate::loom::cell::UnsafeCell;
+use crate::loom::sync::atomic::{AtomicU8, Ordering};
+use crate::select::word::{Serve, Word};
+
+/// Where a waiter stands; see the table above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum State {
+    /// In no queue, and not served.
+    Fresh,
+    /// Parked.
+    Queued,
+    /// A counterpart has completed the operation.
+    Served,
+    /// The channel was closed meanwhile.
+    Closed,
+    /// The result has been given out.
+    Over,
+}
+
+impl State {
+    #[inline]
+    fn from_u8(raw: u8) -> Self {
+        match raw {
+            0 => Self::Fresh,
+            1 => Self::Queued,
+            2 => Self::Served,
+            3 => Self::Closed,
+            _ => Self::Over,
+        }
+    }
+}
+
+/// Who is to be told.
+pub(crate) enum Who {
+    Nobody,
+    /// One operation by itself.
+    Task(Waker),
+    /// An arm of a select, with its number.
+    Select(NonNull<Word>, u32),
+}
+
+/// The part of a node that belongs to the queue.
+struct Held<T> {
+    prev: Option<NonNull<Sudog<T>>>,
+    next: Option<NonNull<Sudog<T>>>,
+    who: Who,
+    /// Where the value in a receiver's slot stood among all values that left the channel.
+    seq: u64,
+}
+
+/// A waiter.
+pub(crate) struct Sudog<T> {
+    state: AtomicU8,
+    held: UnsafeCell<Held<T>>,
+    slot: UnsafeCell<Option<T>>,
+    _pinned: PhantomPinned,
+}
+
+// SAFETY: the value crosses threads, hence `T: Send`; the pointers are followed as the table says.
+unsafe impl<T: Send> Send for Sudog<T> {}
+// SAFETY: a shared node is touched by its owner and counterparts as the table says, never by both.
+unsafe impl<T: Send> Sync for Sudog<T> {}
+
+impl<T> Sudog<T> {
+    /// A fresh node with this in its slot.
+    #[inline]
+    pub(crate) fn new(value: Option<T>) -> Self {
+        Self {
+            state: AtomicU8::new(State::Fresh as u8),
+            held: UnsafeCell::new(Held {
+                prev: None,
+                next: None,
+                who: Who::Nobody,
+                seq: 0,
+            }),
+            slot: UnsafeCell::new(value),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Where the node stands.
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        // Ordering: Acquire pairs with the Release of `set_state`: who reads `SERVED` or `CLOSED`
+        // owns the slot that the counterpart has written.
+        State::from_u8(self.state.load(Ordering::Acquire))
+    }
+
+    /// Moves on. For a counterpart, the last touch (I2).
+    #[inline]
+    pub(crate) fn set_state(&self, state: State) {
+        // Ordering: Release pairs with the Acquire of `state`.
+        self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// Lends the slot.
+    ///
+    /// # Safety
+    ///
+    /// By the table the slot belongs to the caller.
+    #[inline]
+    pub(crate) unsafe fn slot<R>(&self, f: impl FnOnce(&mut Option<T>) -> R) -> R {
+        // SAFETY: the caller's promise.
+        self.slot.with_mut(|slot| f(unsafe { &mut *slot }))
+    }
+
+    /// Lends the queue's part.
+    ///
+    /// # Safety
+    ///
+    /// By the table it belongs to the caller.
+    #[inline]
+    unsafe fn held<R>(&self, f: impl FnOnce(&mut Held<T>) -> R) -> R {
+        // SAFETY: the caller's promise.
+        self.held.with_mut(|held| f(unsafe { &mut *held }))
+    }
+
+    /// Replaces whom to tell; the former is handed back, to be dropped without a lock.
+    ///
+    /// # Safety
+    ///
+    /// By the table `held` belongs to the caller.
+    #[inline]
+    pub(crate) unsafe fn set_who(&self, who: Who) -> Who {
+        // SAFETY: the caller's promise.
+        unsafe { self.held(|held| std::mem::replace(&mut held.who, who)) }
+    }
+
+    /// Whether waking the node would wake this task.
+    ///
+    /// # Safety
+    ///
+    /// By the table `held` belongs to the caller.
+    pub(crate) unsafe fn wakes(&self, waker: &Waker) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { self.held(|held| matches!(&held.who, Who::Task(own) if own.will_wake(waker))) }
+    }
+
+    /// Where the slot's value stood.
+    ///
+    /// # Safety
+    ///
+    /// By the table `held` belongs to the caller.
+    pub(crate) unsafe fn seq(&self) -> u64 {
+        // SAFETY: the caller's promise.
+        unsafe { self.held(|held| held.seq) }
+    }
+
+    /// Notes where the slot's value stood.
+    ///
+    /// # Safety
+    ///
+    /// By the table `held` belongs to the caller.
+    pub(crate) unsafe fn set_seq(&self, seq: u64) {
+        // SAFETY: the caller's promise.
+        unsafe { self.held(|held| held.seq = seq) }
+    }
+}
+
+/// A waiter that has been taken out of its queue to be served. It must be settled.
+#[must_use = "the waiter has left its queue and must be settled"]
+pub(crate) struct Chosen<T> {
+    node: NonNull<Sudog<T>>,
+    waker: Option<Waker>,
+}
+
+impl<T> Chosen<T> {
+    /// A parked receiver gets this value.
+    #[inline]
+    pub(crate) fn give(self, value: T, seq: u64) -> Ready {
+        // SAFETY: the node is in no queue but still `QUEUED`, so it is alive (I3) and, under the
+        // lock that `choose` required, ours.
+        unsafe {
+            let node = self.node.as_ref();
+            node.slot(|slot| *slot = Some(value));
+            node.set_seq(seq);
+        }
+        self.settle(State::Served)
+    }
+
+    /// A parked sender's value is taken.
+    #[inline]
+    pub(crate) fn take(self) -> (Option<T>, Ready) {
+        // SAFETY: as in `give`.
+        let value = unsafe { self.node.as_ref().slot(Option::take) };
+        (value, self.settle(State::Served))
+    }
+
+    /// The waiter is let go in this state.
+    #[inline]
+    pub(crate) fn settle(self, state: State) -> Ready {
+        // SAFETY: as in `give`; by I2 this is the last touch.
+        unsafe { self.node.as_ref().set_state(state) };
+        Ready::peer(self.waker)
+    }
+}
+
+/// The waiters on one side of a channel, first come first. Guarded by the channel's lock.
+pub struct WaitQueue<T> {
+    head: Option<NonNull<Sudog<T>>>,
+    tail: Option<NonNull<Sudog<T>>>,
+}
+
+impl<T> WaitQueue<T> {
+    /// Nobody waits.
+    pub(crate) const fn new() -> Self {
+        Self {
+            head: None,
+            tail: None,
+        }
+    }
+
+    /// Whether nobody waits. A select that is busy, or has a place left over, counts as waiting.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_none()
+    }
+
+    /// Puts a node at the end.
+    ///
+    /// # Safety
+    ///
+    /// The channel's lock is held; the node is `FRESH`, pinned, and its owner will call `unlink`
+    /// before it frees a `QUEUED` node (I3).
+    pub(crate) unsafe fn push(&mut self, node: NonNull<Sudog<T>>, who: Who) {
+        // SAFETY: a fresh node is the caller's, and the tail is queued: under the lock it is ours.
+        unsafe {
+            node.as_ref().held(|held| {
+                held.prev = self.tail;
+                held.next = None;
+                held.who = who;
+            });
+            match self.tail {
+                Some(tail) => tail.as_ref().held(|held| held.next = Some(node)),
+                None => self.head = Some(node),
+            }
+            self.tail = Some(node);
+            node.as_ref().set_state(State::Queued);
+        }
+    }
+
+    /// Takes a node out; its state is left to the caller.
+    ///
+    /// # Safety
+    ///
+    /// The channel's lock is held and the node is in this queue.
+    pub(crate) unsafe fn unlink(&mut self, node: NonNull<Sudog<T>>) {
+        // SAFETY: all three nodes are queued: under the lock they are ours.
+        unsafe {
+            let (prev, next) = node
+                .as_ref()
+                .held(|held| (held.prev.take(), held.next.take()));
+            match prev {
+                Some(prev) => prev.as_ref().held(|held| held.next = next),
+                None => self.head = next,
+            }
+            match next {
+                Some(next) => next.as_ref().held(|held| held.prev = prev),
+                None => self.tail = prev,
+            }
+        }
+    }
+
+    /// Takes out the first waiter that can be served (I4).
+    ///
+    /// Leftovers of selects that are over go as well; busy selects keep their place.
+    ///
+    /// # Safety
+    ///
+    /// The channel's lock is held, and until the node is settled.
+    pub(crate) unsafe fn choose(&mut self) -> Option<Chosen<T>> {
+        // SAFETY: passed on.
+        unsafe { self.choose_or(false) }
+    }
+
+    /// As `choose`, for a channel that has just been closed: busy selects lose their place too,
+    /// for they will find the channel closed. So emptying a queue is linear.
+    ///
+    /// # Safety
+    ///
+    /// As for `choose`.
+    pub(crate) unsafe fn choose_closed(&mut self) -> Option<Chosen<T>> {
+        // SAFETY: passed on.
+        unsafe { self.choose_or(true) }
+    }
+
+    #[inline]
+    unsafe fn choose_or(&mut self, drop_busy: bool) -> Option<Chosen<T>> {
+        let mut at = self.head;
+        while let Some(node) = at {
+            // SAFETY: the node is queued: under the lock it is alive (I3) and ours. A select's word
+            // is alive while its arm is queued (word I4).
+            let (next, serve) = unsafe {
+                node.as_ref().held(|held| {
+                    let serve = match &held.who {
+                        Who::Select(word, index) => word.as_ref().serve(*index),
+                        _ => match std::mem::replace(&mut held.who, Who::Nobody) {
+                            Who::Task(waker) => Serve::Won(Some(waker)),
+                            _ => Serve::Won(None),
+                        },
+                    };
+                    (held.next, serve)
+                })
+            };
+            match serve {
+                Serve::Won(waker) => {
+                    // SAFETY: the node is in this queue.
+                    unsafe { self.unlink(node) };
+                    return Some(Chosen { node, waker });
+                }
+                Serve::Busy if !drop_busy => {}
+                Serve::Busy | Serve::Lost => {
+                    // SAFETY: the node is in this queue; by I2 the store is the last touch.
+                    unsafe {
+                        self.unlink(node);
+                        node.as_ref().set_state(State::Fresh);
+                    }
+                }
+            }
+            at = next;
+        }
+        None
+    }
+}

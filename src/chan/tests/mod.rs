@@ -1,0 +1,4 @@
+//! Tests that must reach the inside of a channel.
+
+#[cfg(loom)]
+mod loom;
