@@ -1,0 +1,215 @@
+//! What `#[gosched::main]` and `#[gosched::test]` expand to calls of.
+//!
+//! The attributes' expansion is the only caller. It makes a [`Setup`] and the future of the user's
+//! body, and chooses by the future's type how that is run: `(&Entry(&future)).tag()` finds
+//! [`ViaGo`] if the future can be a goroutine; only if not, one reference further, [`ViaBlockOn`].
+//!
+//! # Invariants
+//!
+//! 1. The runtime is shut down before the output is returned or a panic goes on, so no goroutine
+//!    outlives the function.
+//! 2. A panic of the body reaches the caller with its own payload, once: it was reported where it
+//!    happened and is resumed here, not raised anew.
+//!
+//! It has no say in how a runtime works: it uses the public [`Builder`] like anyone.
+
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::Duration;
+
+use crate::runtime::{Builder, JoinError, Runtime};
+
+/// How the runtime of a `main` or a test is built.
+#[derive(Debug)]
+pub struct Setup {
+    builder: Builder,
+}
+
+impl Setup {
+    /// For `#[gosched::main]`.
+    #[must_use]
+    pub fn main() -> Self {
+        Self { builder: Runtime::builder() }
+    }
+
+    /// For `#[gosched::test]`: the one place where tests are given other settings than programs.
+    #[must_use]
+    pub fn test() -> Self {
+        Self::main()
+    }
+
+    /// The option `procs = n`.
+    #[must_use]
+    #[track_caller]
+    pub fn procs(mut self, n: usize) -> Self {
+        self.builder.procs(n);
+        self
+    }
+
+    #[track_caller]
+    fn build(mut self) -> Runtime {
+        match self.builder.build() {
+            Ok(runtime) => runtime,
+            Err(error) => panic!("the runtime could not be started: {error}"),
+        }
+    }
+}
+
+/// A future about to be run, seen only for its type.
+#[derive(Debug)]
+pub struct Entry<'a, F>(pub &'a F);
+
+/// Chosen if the future can be a goroutine.
+pub trait ViaGo {
+    /// How to run it.
+    fn tag(&self) -> AsGoroutine {
+        AsGoroutine
+    }
+}
+
+impl<F> ViaGo for Entry<'_, F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+}
+
+/// Chosen for all other futures.
+pub trait ViaBlockOn {
+    /// How to run it.
+    fn tag(&self) -> OnThisThread {
+        OnThisThread
+    }
+}
+
+impl<F: Future> ViaBlockOn for &Entry<'_, F> {}
+
+/// Runs the body as the first goroutine of a runtime.
+#[derive(Debug)]
+pub struct AsGoroutine;
+
+impl AsGoroutine {
+    /// Builds the runtime, runs `future` there, shuts the runtime down.
+    ///
+    /// # Panics
+    ///
+    /// If the runtime cannot be started, if the body panics, and if it left by `goexit`.
+    #[track_caller]
+    pub fn run<F>(self, setup: Setup, future: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let runtime = setup.build();
+        let main = runtime.handle().go(future);
+        match runtime.block_on(main) {
+            Ok(output) => {
+                drop(runtime);
+                output
+            }
+            Err(error) => ended_early(runtime, error),
+        }
+    }
+}
+
+/// Runs the body on the thread that calls.
+#[derive(Debug)]
+pub struct OnThisThread;
+
+impl OnThisThread {
+    /// Builds the runtime, runs `future` here, shuts the runtime down.
+    ///
+    /// # Panics
+    ///
+    /// If the runtime cannot be started, and if the body panics.
+    #[track_caller]
+    pub fn run<F: Future>(self, setup: Setup, future: F) -> F::Output {
+        let runtime = setup.build();
+        let output = runtime.block_on(future);
+        drop(runtime);
+        output
+    }
+}
+
+/// The main goroutine gave no output: it panicked, or left by `goexit`.
+#[track_caller]
+fn ended_early(runtime: Runtime, error: JoinError) -> ! {
+    if error.is_panic() {
+        drop(runtime);
+        resume_unwind(error.into_panic());
+    }
+    // As in Go, the others go on without main. Nothing tells when the last one ends, and nobody
+    // waits for the answer but a process that is about to fail: looking now and then will do.
+    while runtime.handle().num_goroutine() > 0 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    drop(runtime);
+    panic!("no goroutines (main called runtime.Goexit) - deadlock!");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::rc::Rc;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn a_body_that_is_send_runs_on_another_thread_than_the_caller() {
+        let caller = thread::current().id();
+        let future = async move { thread::current().id() != caller };
+        assert!((&Entry(&future)).tag().run(Setup::main(), future));
+    }
+
+    #[test]
+    fn a_body_that_is_not_send_runs_on_the_thread_that_calls() {
+        let caller = thread::current().id();
+        let count = Rc::new(Cell::new(0));
+        let seen = Rc::clone(&count);
+        let future = async move {
+            seen.set(seen.get() + 1);
+            thread::current().id()
+        };
+        assert_eq!((&Entry(&future)).tag().run(Setup::main(), future), caller);
+        assert_eq!(count.get(), 1);
+    }
+
+    #[test]
+    fn an_output_that_is_not_send_is_returned_from_the_thread_that_calls() {
+        let future = async { Rc::new(7) };
+        assert_eq!(*(&Entry(&future)).tag().run(Setup::main(), future), 7);
+    }
+
+    #[test]
+    fn a_panic_of_the_body_goes_on_in_the_caller_with_its_payload() {
+        let future = async { std::panic::panic_any(41_u8) };
+        let run = || (&Entry(&future)).tag().run(Setup::test(), future);
+        let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+        assert_eq!(payload.downcast_ref::<u8>(), Some(&41));
+    }
+
+    #[test]
+    fn after_goexit_in_main_the_other_goroutines_end_before_the_panic() {
+        let other_ended = Arc::new(AtomicBool::new(false));
+        let mark = Arc::clone(&other_ended);
+        let future = async move {
+            crate::go(async move {
+                thread::sleep(Duration::from_millis(20));
+                // Ordering: Release; the test's Acquire load sees it once the run has panicked.
+                mark.store(true, Ordering::Release);
+            });
+            crate::runtime::goexit().await
+        };
+        let run = || -> () { (&Entry(&future)).tag().run(Setup::main(), future) };
+        let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+        assert_eq!(
+            payload.downcast_ref::<&str>(),
+            Some(&"no goroutines (main called runtime.Goexit) - deadlock!")
+        );
+        // Ordering: Acquire pairs with the Release store of the other goroutine.
+        assert!(other_ended.load(Ordering::Acquire));
+    }
+}
