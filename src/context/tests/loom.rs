@@ -1,0 +1,101 @@
+//! Models of the races that matter: a newcomer against the end of what it joins.
+
+use std::sync::Arc;
+
+use loom::future::block_on;
+use loom::thread;
+
+use super::super::{Context, ContextError};
+
+#[test]
+fn a_child_made_while_its_parent_is_cancelled_gets_the_parents_cause() {
+    loom::model(|| {
+        let (parent, cancel) = Context::background().with_cancel();
+        let maker = {
+            let parent = parent.clone();
+            thread::spawn(move || {
+                let (child, keep) = parent.with_cancel();
+                let (grandchild, keep_too) = child.with_value(1_u8).with_cancel();
+                keep.detach();
+                keep_too.detach();
+                (child, grandchild)
+            })
+        };
+        cancel.cancel_cause("stop");
+        let (child, grandchild) = maker.join().unwrap();
+        for ctx in [child, grandchild] {
+            assert_eq!(ctx.err(), Some(ContextError::Canceled));
+            assert_eq!(ctx.cause().unwrap().to_string(), "stop");
+        }
+    });
+}
+
+#[test]
+fn a_wait_begun_while_the_context_is_cancelled_ends() {
+    loom::model(|| {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let canceller = thread::spawn(move || cancel.cancel());
+        block_on(ctx.done());
+        assert_eq!(ctx.err(), Some(ContextError::Canceled));
+        canceller.join().unwrap();
+    });
+}
+
+#[test]
+fn whoever_sees_the_error_sees_the_cause() {
+    loom::model(|| {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let canceller = thread::spawn(move || cancel.cancel_cause("stop"));
+        if ctx.err().is_some() {
+            assert_eq!(ctx.cause().unwrap().to_string(), "stop");
+        }
+        canceller.join().unwrap();
+    });
+}
+
+#[test]
+fn of_two_cancellations_one_gives_error_and_cause() {
+    loom::model(|| {
+        let (parent, cancel_parent) = Context::background().with_cancel();
+        let (child, cancel_child) = parent.with_cancel();
+        let other = thread::spawn(move || cancel_parent.cancel_cause("parent"));
+        cancel_child.cancel_cause("child");
+        let first = child.cause().unwrap().to_string();
+        other.join().unwrap();
+        assert_eq!(
+            child.cause().unwrap().to_string(),
+            first,
+            "the first cause stays"
+        );
+        assert_eq!(parent.cause().unwrap().to_string(), "parent");
+    });
+}
+
+#[test]
+fn a_child_may_leave_while_its_parent_is_cancelled() {
+    loom::model(|| {
+        let (parent, cancel) = Context::background().with_cancel();
+        let (child, cancel_child) = parent.with_cancel();
+        let node = Arc::downgrade(&child.node);
+        cancel_child.detach();
+        let leaver = thread::spawn(move || drop(child));
+        cancel.cancel();
+        leaver.join().unwrap();
+        assert!(node.upgrade().is_none());
+    });
+}
+
+#[test]
+fn a_wait_may_be_dropped_while_the_context_is_cancelled() {
+    loom::model(|| {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let canceller = thread::spawn(move || cancel.cancel());
+        {
+            let mut done = Box::pin(ctx.done());
+            let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+            let _ = done.as_mut().poll(&mut task);
+        }
+        canceller.join().unwrap();
+        assert!(ctx.err().is_some());
+    });
+}
