@@ -1,0 +1,199 @@
+//! `Builder`: what a runtime is made with, and what `GOMAXPROCS` in the environment says.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::g::GoPanic;
+use super::handle::Runtime;
+use super::sched::{Config, Sched};
+
+const DEFAULT_MAX_THREADS: usize = 512;
+const DEFAULT_HOG_THRESHOLD: Duration = Duration::from_millis(10);
+
+type Hook = Arc<dyn Fn(&GoPanic<'_>) + Send + Sync>;
+
+/// Makes a [`Runtime`].
+///
+/// # Examples
+///
+/// ```
+/// use gosched::runtime::Runtime;
+///
+/// let rt = Runtime::builder().procs(2).thread_name("worker").build()?;
+/// assert_eq!(rt.block_on(async { 1 + 1 }), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Builder {
+    procs: Option<usize>,
+    thread_name: String,
+    thread_stack_size: Option<usize>,
+    max_threads: usize,
+    hog_threshold: Duration,
+    library_threads: usize,
+    on_panic: Option<Hook>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Builder {
+        Builder {
+            procs: None,
+            thread_name: "gosched".into(),
+            thread_stack_size: None,
+            max_threads: DEFAULT_MAX_THREADS,
+            hog_threshold: DEFAULT_HOG_THRESHOLD,
+            library_threads: 0,
+            on_panic: None,
+        }
+    }
+
+    /// The number of Ps: how many goroutines run at the same time. Go's `GOMAXPROCS`.
+    ///
+    /// Default: `GOMAXPROCS` in the environment, else the number of CPUs that the process may use
+    /// (affinity and cgroup quota counted).
+    ///
+    /// # Panics
+    ///
+    /// When `n` is 0.
+    #[track_caller]
+    pub fn procs(&mut self, n: usize) -> &mut Self {
+        assert!(n > 0, "procs(0): a runtime needs at least one P");
+        self.procs = Some(n);
+        self
+    }
+
+    /// The prefix of the threads' names. Default: `gosched`.
+    ///
+    /// # Panics
+    ///
+    /// When the name contains a zero byte.
+    #[track_caller]
+    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
+        let name = name.into();
+        assert!(
+            !name.contains('\0'),
+            "thread_name: a thread's name cannot contain a zero byte"
+        );
+        self.thread_name = name;
+        self
+    }
+
+    /// The stack size of the threads, in bytes. Default: that of `std::thread`.
+    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
+        self.thread_stack_size = Some(bytes);
+        self
+    }
+
+    /// The most threads that the runtime starts. Default: 512. Go's limit is 10,000.
+    ///
+    /// # Panics
+    ///
+    /// When `n` is 0.
+    #[track_caller]
+    pub fn max_threads(&mut self, n: usize) -> &mut Self {
+        assert!(n > 0, "max_threads(0): a runtime needs at least one thread");
+        self.max_threads = n;
+        self
+    }
+
+    /// How long a goroutine may run before it is asked to yield at its next operation. Default: 10 ms,
+    /// Go's time slice.
+    pub fn hog_threshold(&mut self, threshold: Duration) -> &mut Self {
+        self.hog_threshold = threshold;
+        self
+    }
+
+    /// Gives tasks that libraries start with `tokio::spawn` a tokio runtime of their own, with `n`
+    /// worker threads. Default: 0; they run on the poller, one at a time.
+    pub fn library_threads(&mut self, n: usize) -> &mut Self {
+        self.library_threads = n;
+        self
+    }
+
+    /// Called when a goroutine panics, instead of a line on stderr.
+    pub fn on_panic<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn(&GoPanic<'_>) + Send + Sync + 'static,
+    {
+        self.on_panic = Some(Arc::new(f));
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no poller or thread; and `InvalidInput` when `GOMAXPROCS` in
+    /// the environment is not a positive number and [`procs`](Builder::procs) was not called.
+    pub fn build(&self) -> io::Result<Runtime> {
+        let procs = match self.procs {
+            Some(n) => n,
+            None => default_procs(std::env::var_os("GOMAXPROCS").as_deref())?,
+        };
+        let on_panic = self.on_panic.clone();
+        Sched::new(Config {
+            procs,
+            thread_name: self.thread_name.clone(),
+            thread_stack_size: self.thread_stack_size,
+            max_threads: self.max_threads,
+            hog_threshold: self.hog_threshold,
+            library_threads: self.library_threads,
+            on_panic: on_panic.map(|hook| {
+                let boxed: super::sched::PanicHook = Box::new(move |panic| hook(panic));
+                boxed
+            }),
+        })
+        .map(Runtime::new)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("procs", &self.procs)
+            .field("thread_name", &self.thread_name)
+            .field("max_threads", &self.max_threads)
+            .field("hog_threshold", &self.hog_threshold)
+            .field("library_threads", &self.library_threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The number of Ps when nobody says: `GOMAXPROCS`, else the CPUs.
+fn default_procs(gomaxprocs: Option<&std::ffi::OsStr>) -> io::Result<usize> {
+    let Some(value) = gomaxprocs else {
+        return Ok(super::num_cpu());
+    };
+    match value.to_str().map(|v| v.trim().parse::<usize>()) {
+        Some(Ok(n)) if n > 0 => Ok(n),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "GOMAXPROCS={}: not a positive number",
+                value.to_string_lossy()
+            ),
+        )),
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::default_procs;
+
+    #[test]
+    fn gomaxprocs_is_a_positive_number_or_an_error_that_names_it() {
+        assert_eq!(default_procs(Some("3".as_ref())).unwrap(), 3);
+        assert!(default_procs(None).unwrap() > 0);
+        for bad in ["abc", "0", "-1", "", "1.5"] {
+            let error = default_procs(Some(bad.as_ref())).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+            assert!(
+                error.to_string().contains(&format!("GOMAXPROCS={bad}")),
+                "{error}"
+            );
+        }
+    }
+}

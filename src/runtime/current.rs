@@ -1,0 +1,97 @@
+//! Who is running on this thread: the M (and through it the P and the G), or the runtime whose
+//! `block_on` it is in.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::Arc;
+
+use super::g::{GoId, Header};
+use super::m::M;
+use super::sched::Sched;
+
+struct Current {
+    /// The M that this thread is; null on threads that are not ours.
+    m: Cell<*const M>,
+    /// The runtime whose `block_on` runs on this thread; null outside.
+    entered: Cell<*const Sched>,
+}
+
+thread_local! {
+    static CURRENT: Current = const {
+        Current { m: Cell::new(ptr::null()), entered: Cell::new(ptr::null()) }
+    };
+}
+
+/// The M that this thread is.
+#[inline]
+pub(crate) fn m<'a>() -> Option<&'a M> {
+    // SAFETY: set by `become_m` for as long as the M runs on this thread, whose whole stack the
+    // reference's users live on. During the thread's destruction there is no M any more.
+    CURRENT
+        .try_with(|c| unsafe { c.m.get().as_ref() })
+        .unwrap_or(None)
+}
+
+/// The goroutine that runs on this thread.
+#[inline]
+pub(crate) fn g<'a>() -> Option<&'a Header> {
+    m().and_then(M::current_g)
+}
+
+/// The goroutine's number.
+pub(crate) fn goid() -> Option<GoId> {
+    g().and_then(|g| GoId::new(g.id()))
+}
+
+/// The runtime that this thread works for.
+pub(crate) fn sched() -> Option<Arc<Sched>> {
+    if let Some(m) = m() {
+        return Some(Arc::clone(&m.sched));
+    }
+    let entered = CURRENT.try_with(|c| c.entered.get()).unwrap_or(ptr::null());
+    if entered.is_null() {
+        return None;
+    }
+    // SAFETY: `Entered` keeps an Arc of it alive, from which this pointer came (`Arc::as_ptr`).
+    unsafe {
+        Arc::increment_strong_count(entered);
+        Some(Arc::from_raw(entered))
+    }
+}
+
+/// Makes this thread an M until the returned guard is dropped.
+pub(crate) fn become_m(m: &M) -> impl Drop + use<> {
+    struct Guard(PhantomData<*const ()>);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            CURRENT.with(|c| c.m.set(ptr::null()));
+        }
+    }
+    CURRENT.with(|c| {
+        debug_assert!(c.m.get().is_null());
+        c.m.set(ptr::from_ref(m));
+    });
+    Guard(PhantomData)
+}
+
+/// This thread is inside `block_on` of a runtime.
+pub(crate) struct Entered {
+    before: *const Sched,
+    _sched: Arc<Sched>,
+}
+
+/// Enters a runtime for `block_on`; calls may nest.
+pub(crate) fn enter(sched: &Arc<Sched>) -> Entered {
+    let before = CURRENT.with(|c| c.entered.replace(Arc::as_ptr(sched)));
+    Entered {
+        before,
+        _sched: Arc::clone(sched),
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.with(|c| c.entered.set(self.before));
+    }
+}

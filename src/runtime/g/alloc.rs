@@ -1,0 +1,268 @@
+//! Where cells come from, and the list of all of them (Go's `allgs` and dead-G lists).
+//!
+//! An M keeps the cells that ended on it by size class, and `go` on that M takes them from there: no
+//! allocator, no lock. A cell enters the list of all goroutines when its memory is allocated and
+//! leaves when it is given back; between two lives it stays in it, marked DONE.
+//!
+//! The list is process-wide (sharded), not part of a runtime: a waker or join handle may drop the last
+//! reference long after the runtime is gone.
+//!
+//! Rejected: a free list on the P (Go's choice): the M that has lost its P in the middle of a poll
+//! would then need the allocator just when it is late.
+//!
+//! # Invariants
+//!
+//! - **alloc I1**: `Links` are read and written under the lock of the shard that they name.
+//! - **alloc I2**: memory is deallocated only after it was unlinked, so a walker that holds the lock
+//!   sees initialised headers.
+//! - **alloc I3**: a `Pool` is used by its M only.
+
+use std::alloc::Layout;
+use std::cell::{Cell, UnsafeCell};
+use std::future::Future;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::cell::{Birth, G, Header};
+use crate::runtime::current;
+use crate::runtime::sched::Sched;
+
+const SHARDS: usize = 32;
+/// Cells up to `CLASSES * GRAIN` bytes are recycled.
+const GRAIN: usize = 64;
+const CLASSES: usize = 16;
+const CELL_ALIGN: usize = 16;
+/// Bytes that an M keeps per size class at the most: about a thousand small goroutines.
+const KEEP: usize = 256 * 1024;
+
+/// A goroutine's place in the list of all goroutines.
+pub(crate) struct Links {
+    prev: Cell<*mut Header>,
+    next: Cell<*mut Header>,
+    shard: Cell<usize>,
+}
+
+impl Links {
+    pub(super) fn new() -> Links {
+        Links {
+            prev: Cell::new(ptr::null_mut()),
+            next: Cell::new(ptr::null_mut()),
+            shard: Cell::new(0),
+        }
+    }
+}
+
+struct Shard(Mutex<Head>);
+struct Head(*mut Header);
+
+// SAFETY: the pointer is followed only under the shard's lock (alloc I1, I2).
+unsafe impl Send for Head {}
+
+static ALL: [Shard; SHARDS] = [const { Shard(Mutex::new(Head(ptr::null_mut()))) }; SHARDS];
+/// Deals shards out to Ms.
+static NEXT_SHARD: AtomicUsize = AtomicUsize::new(0);
+
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, Head> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn link(g: G, shard: usize) {
+    let mut head = ALL[shard].lock();
+    // SAFETY: the caller owns `g`; the list's headers are initialised (alloc I2), and the lock is held
+    // (alloc I1).
+    unsafe {
+        let links = &g.header().links;
+        links.shard.set(shard);
+        links.prev.set(ptr::null_mut());
+        links.next.set(head.0);
+        if let Some(old) = G::from_ptr(head.0) {
+            old.header().links.prev.set(g.as_ptr());
+        }
+    }
+    head.0 = g.as_ptr();
+}
+
+fn unlink(g: G) {
+    // SAFETY: the caller owns the cell, whose shard does not change while it is linked.
+    let links = unsafe { &g.header().links };
+    let mut head = ALL[links.shard.get()].lock();
+    // SAFETY: alloc I1 and I2, under the lock.
+    unsafe {
+        match G::from_ptr(links.prev.get()) {
+            Some(prev) => prev.header().links.next.set(links.next.get()),
+            None => head.0 = links.next.get(),
+        }
+        if let Some(next) = G::from_ptr(links.next.get()) {
+            next.header().links.prev.set(links.prev.get());
+        }
+    }
+}
+
+/// Calls `visit` with every goroutine that is not over, shard by shard, each under its shard's lock:
+/// `visit` must not take locks, allocate goroutines, or run foreign code.
+pub(crate) fn for_each(mut visit: impl FnMut(G, &Header)) {
+    for shard in &ALL {
+        let head = shard.lock();
+        let mut at = head.0;
+        // SAFETY: alloc I2 under the lock.
+        while let Some(g) = unsafe { G::from_ptr(at) } {
+            // SAFETY: as above.
+            let header = unsafe { g.header() };
+            if !header.state.is_done() {
+                visit(g, header);
+            }
+            at = header.links.next.get();
+        }
+    }
+}
+
+fn class_of(layout: Layout) -> Option<usize> {
+    let class = layout.size().div_ceil(GRAIN) - 1;
+    (class < CLASSES && layout.align() <= CELL_ALIGN).then_some(class)
+}
+
+/// What is asked of the allocator for a cell of this layout: whole classes, so that another type of
+/// the class fits.
+fn memory_layout(layout: Layout) -> Layout {
+    match class_of(layout) {
+        Some(class) => Layout::from_size_align((class + 1) * GRAIN, CELL_ALIGN)
+            .expect("a size class is a valid layout"),
+        None => layout,
+    }
+}
+
+/// The cells that an M keeps.
+pub(crate) struct Pool {
+    classes: UnsafeCell<[FreeList; CLASSES]>,
+    shard: usize,
+}
+
+#[derive(Clone, Copy)]
+struct FreeList {
+    head: *mut Header,
+    len: usize,
+}
+
+impl Pool {
+    pub(crate) fn new() -> Pool {
+        // Relaxed: only spreads the load.
+        let shard = NEXT_SHARD.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        let empty = FreeList {
+            head: ptr::null_mut(),
+            len: 0,
+        };
+        Pool {
+            classes: UnsafeCell::new([empty; CLASSES]),
+            shard,
+        }
+    }
+
+    /// # Safety
+    /// Called by the pool's M (alloc I3).
+    #[inline]
+    unsafe fn take(&self, class: usize) -> Option<G> {
+        // SAFETY: alloc I3: no other reference to the lists exists.
+        let list = unsafe { &mut (*self.classes.get())[class] };
+        // SAFETY: cells in a free list are initialised and linked.
+        let g = unsafe { G::from_ptr(list.head) }?;
+        // SAFETY: as above; `next` is the free list's while the cell is in it.
+        list.head = unsafe { g.header().next.load(Ordering::Relaxed) };
+        list.len -= 1;
+        Some(g)
+    }
+
+    /// # Safety
+    /// Called by the pool's M; the caller owns `g` alone, which is DONE.
+    #[inline]
+    unsafe fn put(&self, g: G, class: usize) -> bool {
+        // SAFETY: alloc I3.
+        let list = unsafe { &mut (*self.classes.get())[class] };
+        if list.len >= KEEP / ((class + 1) * GRAIN) {
+            return false;
+        }
+        // SAFETY: the caller owns the cell.
+        unsafe { g.header().next.store(list.head, Ordering::Relaxed) };
+        list.head = g.as_ptr();
+        list.len += 1;
+        true
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for class in 0..CLASSES {
+            // SAFETY: `&mut self`: nobody else uses the pool.
+            while let Some(g) = unsafe { self.take(class) } {
+                // SAFETY: the pool owned the cell.
+                unsafe { free_memory(g) };
+            }
+        }
+    }
+}
+
+/// Makes a goroutine of `future`, from the current M's pool when there is one.
+#[inline]
+pub(crate) fn new<F: Future>(
+    pool: Option<&Pool>,
+    future: F,
+    sched: *const Sched,
+    birth: Birth,
+) -> G {
+    let layout = G::layout_of::<F>();
+    if let (Some(pool), Some(class)) = (pool, class_of(layout)) {
+        // SAFETY: `current` hands out the pool of the calling M only (alloc I3).
+        if let Some(g) = unsafe { pool.take(class) } {
+            // SAFETY: the cell is of this class, owned by us, its header initialised and DONE.
+            return unsafe { G::reinit(g.0, future, sched, birth) };
+        }
+    }
+    let layout = memory_layout(layout);
+    // SAFETY: a cell is never of size zero.
+    let memory = unsafe { std::alloc::alloc(layout) };
+    let Some(memory) = NonNull::new(memory.cast::<Header>()) else {
+        std::alloc::handle_alloc_error(layout)
+    };
+    // SAFETY: fresh memory, large and aligned enough for `Cell<F>`.
+    let g = unsafe { G::init(memory, future, sched, birth) };
+    link(g, pool.map_or(0, |p| p.shard));
+    g
+}
+
+/// Gives a cell back: to the current M, or to the allocator.
+///
+/// # Safety
+/// The goroutine is DONE, its result is gone, and the caller dropped the last reference (state I4).
+#[inline]
+pub(crate) unsafe fn free(g: G) {
+    // SAFETY: the caller owns the cell.
+    unsafe {
+        let waker = (*g.join_waker()).take();
+        if let Some(waker) = waker {
+            crate::runtime::wake::drop_waker(waker);
+        }
+        if let Some(class) = class_of(g.header().vtable().layout) {
+            if let Some(m) = current::m() {
+                if m.pool.put(g, class) {
+                    return;
+                }
+            }
+        }
+        free_memory(g);
+    }
+}
+
+/// # Safety
+/// As for `free`.
+unsafe fn free_memory(g: G) {
+    unlink(g);
+    // SAFETY: unlinked and owned: nobody sees it any more (alloc I2). The layout is the one that it
+    // was allocated with: all types that lived in it are of one class.
+    unsafe {
+        let layout = memory_layout(g.header().vtable().layout);
+        ptr::drop_in_place(g.as_ptr());
+        std::alloc::dealloc(g.as_ptr().cast(), layout);
+    }
+}

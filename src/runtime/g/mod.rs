@@ -1,0 +1,23 @@
+//! G: the goroutine.
+//!
+//! A goroutine is one allocation (`cell`) with one state word (`state`). It is made by `go`, run one
+//! turn at a time by an M (`run`), woken through its waker (`waker`), and its result is fetched through
+//! a handle (`join`). Memory is recycled per M, and every live goroutine is in one list (`alloc`).
+//!
+//! Where Go grows a contiguous stack, a future has one frame of exactly known size; see
+//! `Header::frame`.
+
+mod alloc;
+mod cell;
+mod join;
+mod report;
+mod run;
+mod state;
+mod waker;
+
+pub(crate) use alloc::{Pool, for_each, new};
+pub(crate) use cell::{Birth, G, Header};
+pub use join::{GoId, JoinError, JoinHandle};
+pub use report::GoPanic;
+pub(crate) use run::{Turn, run, stillborn};
+pub(crate) use state::Wake;

@@ -1,0 +1,91 @@
+//! Telling that a goroutine panicked: which one, started where and by whom.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+
+use super::cell::Header;
+use super::join::GoId;
+
+/// What is told of a panic, for [`Builder::on_panic`](crate::runtime::Builder::on_panic).
+pub struct GoPanic<'a> {
+    id: u64,
+    parent: u64,
+    spawn_site: &'static Location<'static>,
+    payload: &'a (dyn Any + Send),
+}
+
+impl GoPanic<'_> {
+    /// The goroutine that panicked.
+    pub fn id(&self) -> GoId {
+        GoId::new(self.id).expect("goroutine numbers start at 1")
+    }
+
+    /// The goroutine that started it; `None` when it was started from outside.
+    pub fn parent(&self) -> Option<GoId> {
+        GoId::new(self.parent)
+    }
+
+    /// Where it was started.
+    pub fn spawn_site(&self) -> &'static Location<'static> {
+        self.spawn_site
+    }
+
+    /// What it panicked with.
+    pub fn payload(&self) -> &(dyn Any + Send) {
+        self.payload
+    }
+
+    /// The panic's message, when it is text.
+    pub fn message(&self) -> Option<&str> {
+        message(self.payload)
+    }
+}
+
+impl fmt::Display for GoPanic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "goroutine {} panicked", self.id)?;
+        if let Some(message) = self.message() {
+            write!(f, ": {message}")?;
+        }
+        write!(f, " [started at {}", self.spawn_site)?;
+        match self.parent() {
+            Some(parent) => write!(f, " by goroutine {parent}]"),
+            None => write!(f, "]"),
+        }
+    }
+}
+
+impl fmt::Debug for GoPanic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GoPanic({self})")
+    }
+}
+
+/// The text of a panic's payload.
+pub(super) fn message(payload: &(dyn Any + Send)) -> Option<&str> {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
+/// Reports through `tracing`, then to the runtime's hook, or on stderr where none is set.
+pub(super) fn report(header: &Header, payload: &(dyn Any + Send)) {
+    let panic = GoPanic {
+        id: header.id(),
+        parent: header.parent(),
+        spawn_site: header.spawn_site(),
+        payload,
+    };
+    // SAFETY: the goroutine is not DONE yet, so its runtime lives (see `Header::sched`).
+    let sched = unsafe { &*header.sched() };
+    // A subscriber or hook that panics must not take the M down with it.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        tracing::error!(target: "gosched", "{panic}");
+        match &sched.on_panic {
+            Some(hook) => hook(&panic),
+            None => eprintln!("{panic}"),
+        }
+    }));
+}

@@ -1,0 +1,80 @@
+//! One turn of a goroutine: what an M does with what it took from a queue.
+
+use std::task::Context;
+
+use super::alloc;
+use super::cell::G;
+use super::state::{ToIdle, ToRunning};
+use super::waker;
+use crate::runtime::wake;
+
+/// How a turn ended.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It waits for something.
+    Parked,
+    /// It was woken during its own poll (`yield_now`, a spent slice): the caller queues it.
+    Requeue(G),
+    /// It is over.
+    Over,
+}
+
+/// Runs one turn.
+///
+/// # Safety
+/// The caller took `g` from a queue, and so owns its turn (state I2).
+#[inline]
+pub(crate) unsafe fn run(g: G) -> Turn {
+    // SAFETY: cell I1: the alive reference is held until `complete` (state I3), and `poll`/`cancel`
+    // are called while RUNNING is ours.
+    unsafe {
+        let header = g.header();
+        match header.state.to_running() {
+            ToRunning::Poll => {
+                let waker = waker::borrowed(g);
+                let mut cx = Context::from_waker(&waker);
+                if g.poll(&mut cx).is_pending() {
+                    return match header.state.to_idle() {
+                        ToIdle::Parked => Turn::Parked,
+                        ToIdle::Requeue => Turn::Requeue(g),
+                    };
+                }
+            }
+            ToRunning::Cancel => g.cancel(),
+        }
+        if header.state.is_sole_owner() {
+            // Nobody joins, nobody can wake: no need to tell anyone that it is over.
+            g.drop_output();
+            header.state.set_dead();
+            alloc::free(g);
+            return Turn::Over;
+        }
+        let completed = header.state.complete();
+        if !completed.join_interest {
+            g.drop_output();
+        } else if completed.join_waker {
+            // state I5: JOIN_WAKER was set and DONE is: the slot is read-only now.
+            if let Some(waker) = &*g.join_waker() {
+                wake::wake_by_ref(waker);
+            }
+        }
+        if header.state.drop_ref() {
+            alloc::free(g);
+        }
+        Turn::Over
+    }
+}
+
+/// Ends a goroutine that was never queued (its runtime has shut down): drops its future here and now.
+///
+/// # Safety
+/// The caller made `g` and has not queued it.
+pub(crate) unsafe fn stillborn(g: G) {
+    // SAFETY: SCHEDULED is set from birth and in no queue: the turn is ours (state I2).
+    unsafe {
+        let _ = g.header().state.request_cancel();
+        let turn = run(g);
+        debug_assert_eq!(turn, Turn::Over);
+    }
+}

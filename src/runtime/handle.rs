@@ -1,0 +1,246 @@
+//! `Runtime` and `Handle`, `block_on`, and the default runtime.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use super::builder::Builder;
+use super::current;
+use super::g::JoinHandle;
+use super::sched::Sched;
+
+/// A scheduler with its threads.
+///
+/// Dropping it shuts it down: every pending future is dropped, running ones at their next `.await`
+/// that waits, and the drop returns when all have gone. Dropped inside one of its own goroutines, it
+/// cannot wait for itself: the same is then done in the background.
+///
+/// Most programs need none: [`#[gosched::main]`](crate::main) makes one, and [`go`](crate::go()) starts a
+/// default runtime where there is none.
+pub struct Runtime {
+    sched: Arc<Sched>,
+}
+
+/// A runtime's other end: starts goroutines on it from anywhere. Does not keep it running.
+#[derive(Clone)]
+pub struct Handle {
+    sched: Arc<Sched>,
+}
+
+impl Runtime {
+    pub(super) fn new(sched: Arc<Sched>) -> Runtime {
+        Runtime { sched }
+    }
+
+    /// A runtime with the defaults of [`Builder`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::build`].
+    #[allow(clippy::new_without_default)]
+    pub fn try_new() -> std::io::Result<Runtime> {
+        Runtime::builder().build()
+    }
+
+    /// Sets the options of a runtime.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A handle to start goroutines with, from anywhere.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            sched: Arc::clone(&self.sched),
+        }
+    }
+
+    /// Runs `f` to its end on the calling thread, beside the Ps; [`go`](crate::go()) in it starts
+    /// goroutines on this runtime.
+    ///
+    /// What wants a goroutine's speed belongs into a goroutine: between this thread and the Ps every
+    /// wake-up crosses threads.
+    ///
+    /// # Panics
+    ///
+    /// When called inside a goroutine, whose P it would block: `.await` there, or wrap the call in
+    /// [`block_in_place`](super::block_in_place). A panic of `f` goes through.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let rt = gosched::runtime::Runtime::builder().procs(1).build()?;
+    /// let answer = rt.block_on(async { gosched::go(async { 42 }).await });
+    /// assert_eq!(answer.unwrap(), 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, f: F) -> F::Output {
+        block_on_sched(&self.sched, f)
+    }
+
+    /// Shuts down as dropping does, but waits no longer than `limit` for goroutines that do not come
+    /// to an `.await`. Those are left alone: they end when their poll does.
+    pub fn shutdown_timeout(self, limit: Duration) {
+        let deadline = Instant::now().checked_add(limit);
+        self.end(deadline);
+        std::mem::forget(self);
+    }
+
+    fn end(&self, deadline: Option<Instant>) {
+        let own = current::m().is_some_and(|m| Arc::ptr_eq(&m.sched, &self.sched));
+        let sched = Arc::clone(&self.sched);
+        if !own {
+            sched.shutdown(deadline);
+            return;
+        }
+        tracing::warn!(
+            target: "gosched",
+            "a Runtime was dropped inside one of its own goroutines: it shuts down in the background"
+        );
+        let spawned = std::thread::Builder::new()
+            .name("gosched-shutdown".into())
+            .spawn(move || sched.shutdown(deadline));
+        if let Err(error) = spawned {
+            tracing::error!(target: "gosched", %error, "no thread for the shutdown: the runtime leaks");
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.end(None);
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("procs", &self.sched.nprocs())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    /// The runtime that the calling thread works for: that of its goroutine, or of its `block_on`.
+    pub fn try_current() -> Option<Handle> {
+        current::sched().map(|sched| Handle { sched })
+    }
+
+    /// Starts a goroutine on this runtime; see [`go`](crate::go()). On a runtime that has shut down the
+    /// future is dropped at once, and the handle says that it was cancelled.
+    #[track_caller]
+    pub fn go<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.sched.spawn(future, Location::caller())
+    }
+
+    /// See [`Runtime::block_on`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Runtime::block_on`].
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, f: F) -> F::Output {
+        block_on_sched(&self.sched, f)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("procs", &self.sched.nprocs())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The default runtime's scheduler, started on first use.
+#[track_caller]
+fn default_sched() -> &'static Arc<Sched> {
+    static DEFAULT: OnceLock<Runtime> = OnceLock::new();
+    &DEFAULT
+        .get_or_init(|| match Runtime::try_new() {
+            Ok(runtime) => runtime,
+            Err(error) => panic!("the default runtime could not be started: {error}"),
+        })
+        .sched
+}
+
+/// The runtime of the calling thread, else the default one.
+#[track_caller]
+pub(crate) fn sched_or_default() -> Arc<Sched> {
+    current::sched().unwrap_or_else(|| Arc::clone(default_sched()))
+}
+
+/// Runs `f` to its end on the calling thread, on the runtime that it works for, else on the default
+/// runtime, which starts on first use.
+///
+/// # Panics
+///
+/// As [`Runtime::block_on`], and when the default runtime cannot be started.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(gosched::block_on(async { 2 + 2 }), 4);
+/// ```
+#[track_caller]
+pub fn block_on<F: Future>(f: F) -> F::Output {
+    block_on_sched(&sched_or_default(), f)
+}
+
+/// Wakes a thread in `block_on`.
+struct Unpark {
+    woken: AtomicBool,
+    thread: Thread,
+}
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Ordering: Release pairs with the Acquire in `block_on_sched`.
+        if !self.woken.swap(true, Ordering::Release) {
+            self.thread.unpark();
+        }
+    }
+}
+
+#[track_caller]
+fn block_on_sched<F: Future>(sched: &Arc<Sched>, f: F) -> F::Output {
+    if let Some(m) = current::m() {
+        assert!(
+            m.blocking.get() > 0,
+            "block_on inside a goroutine would block its P: use .await, or wrap the call in \
+             runtime::block_in_place"
+        );
+    }
+    let _entered = current::enter(sched);
+    let _tokio = sched.netpoll.enter();
+    let unpark = Arc::new(Unpark {
+        woken: AtomicBool::new(false),
+        thread: std::thread::current(),
+    });
+    let waker = Waker::from(Arc::clone(&unpark));
+    let mut cx = Context::from_waker(&waker);
+    let mut f = pin!(f);
+    loop {
+        if let Poll::Ready(output) = f.as_mut().poll(&mut cx) {
+            return output;
+        }
+        // Ordering: Acquire pairs with the Release in `wake_by_ref`.
+        while !unpark.woken.swap(false, Ordering::Acquire) {
+            std::thread::park();
+        }
+    }
+}

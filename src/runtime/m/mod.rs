@@ -1,0 +1,204 @@
+//! M: a thread that runs goroutines while it owns a P.
+//!
+//! # Invariants
+//!
+//! - **M I1**: `Cell`s are used by the M's own thread only. `nextp` is written by whoever wakes the M,
+//!   before the wake-up.
+//! - **M I2**: `p` is the P that this M owns (P I1), or null: between two Ps, in a poll that gave its
+//!   P away (`block_in_place`), and while it waits in the poller.
+
+mod note;
+
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+
+pub(crate) use note::Note;
+
+use super::g::{self, G, Header, Pool, Turn};
+use super::p::P;
+use super::sched::Sched;
+use super::{current, sched};
+
+/// One thread of a runtime.
+pub(crate) struct M {
+    pub(crate) sched: Arc<Sched>,
+    pub(crate) note: Note,
+    p: Cell<*const P>,
+    nextp: AtomicPtr<P>,
+    next_spinning: AtomicBool,
+    pub(crate) spinning: Cell<bool>,
+    g: Cell<*const Header>,
+    /// Depth of `block_in_place` calls in the running poll.
+    pub(crate) blocking: Cell<u32>,
+    /// Set while the thread turns the poller: what becomes ready then is collected here.
+    netpoll: Cell<bool>,
+    pub(crate) netlist: RefCell<Vec<G>>,
+    pub(crate) pool: Pool,
+    pub(crate) rng: RefCell<fastrand::Rng>,
+    goids: Cell<(u64, u64)>,
+    /// Goroutines started and ended on this M. Written by it alone, summed by anybody.
+    pub(crate) started: Counter,
+    pub(crate) ended: Counter,
+}
+
+// SAFETY: M I1: another thread uses `note`, `nextp` and the counters only.
+unsafe impl Send for M {}
+// SAFETY: as above.
+unsafe impl Sync for M {}
+
+/// A number with one writer.
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub(crate) fn bump(&self) {
+        // Relaxed load: single writer. Ordering: Release pairs with the Acquire in `get`: a goroutine's
+        // start is counted before its end is.
+        self.0
+            .store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        // Ordering: pairs with `bump`.
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Goroutine numbers that an M takes at a time.
+const GOID_BATCH: u64 = 16;
+static NEXT_GOID: AtomicU64 = AtomicU64::new(1);
+
+/// A number for a goroutine that is started outside any M.
+pub(crate) fn next_goid() -> u64 {
+    // Relaxed: uniqueness is all.
+    NEXT_GOID.fetch_add(1, Ordering::Relaxed)
+}
+
+impl M {
+    /// On the thread that it will be.
+    pub(crate) fn new(sched: Arc<Sched>, spinning: bool) -> M {
+        M {
+            sched,
+            note: Note::new(),
+            p: Cell::new(ptr::null()),
+            nextp: AtomicPtr::new(ptr::null_mut()),
+            next_spinning: AtomicBool::new(false),
+            spinning: Cell::new(spinning),
+            g: Cell::new(ptr::null()),
+            blocking: Cell::new(0),
+            netpoll: Cell::new(false),
+            netlist: RefCell::new(Vec::new()),
+            pool: Pool::new(),
+            rng: RefCell::new(fastrand::Rng::new()),
+            goids: Cell::new((0, 0)),
+            started: Counter(AtomicU64::new(0)),
+            ended: Counter(AtomicU64::new(0)),
+        }
+    }
+
+    /// The P that this M owns.
+    #[inline]
+    pub(crate) fn p(&self) -> Option<&P> {
+        // SAFETY: M I2: Ps live as long as the runtime, which `self.sched` keeps alive.
+        unsafe { self.p.get().as_ref() }
+    }
+
+    /// Takes over a P.
+    pub(crate) fn acquire(&self, p: &P) {
+        debug_assert!(self.p.get().is_null());
+        p.set_busy(true);
+        self.p.set(ptr::from_ref(p));
+    }
+
+    /// Gives the P up; what becomes of it is the caller's business.
+    pub(crate) fn release(&self) -> Option<&P> {
+        let p = self.p();
+        self.p.set(ptr::null());
+        if let Some(p) = p {
+            p.set_busy(false);
+        }
+        p
+    }
+
+    /// Leaves a P for a sleeping M, before it is woken (M I1).
+    pub(crate) fn set_next(&self, p: Option<&P>, spinning: bool) {
+        // Relaxed: published by the store of the P.
+        self.next_spinning.store(spinning, Ordering::Relaxed);
+        let p = p.map_or(ptr::null_mut(), |p| ptr::from_ref(p).cast_mut());
+        // Ordering: Release pairs with the Acquire in `take_next`.
+        self.nextp.store(p, Ordering::Release);
+    }
+
+    /// The P that was left for this M while it slept.
+    pub(crate) fn take_next(&self) -> Option<&P> {
+        // Ordering: Acquire pairs with the Release in `set_next`.
+        let p = self.nextp.swap(ptr::null_mut(), Ordering::Acquire);
+        if !p.is_null() {
+            self.spinning
+                .set(self.next_spinning.load(Ordering::Relaxed));
+        }
+        // SAFETY: as in `p`.
+        unsafe { p.as_ref() }
+    }
+
+    /// The goroutine being polled on this M.
+    #[inline]
+    pub(crate) fn current_g(&self) -> Option<&Header> {
+        // SAFETY: set for the length of a turn only, during which the goroutine lives (cell I1).
+        unsafe { self.g.get().as_ref() }
+    }
+
+    pub(crate) fn in_netpoll(&self) -> bool {
+        self.netpoll.get()
+    }
+
+    /// Runs `turn` with what becomes ready collected in `netlist`; no goroutine runs meanwhile.
+    pub(crate) fn with_netpoll<R>(&self, turn: impl FnOnce() -> R) -> R {
+        self.netpoll.set(true);
+        let r = turn();
+        self.netpoll.set(false);
+        r
+    }
+
+    #[inline]
+    pub(crate) fn next_goid(&self) -> u64 {
+        let (next, end) = self.goids.get();
+        if next < end {
+            self.goids.set((next + 1, end));
+            return next;
+        }
+        // Relaxed: uniqueness is all.
+        let first = NEXT_GOID.fetch_add(GOID_BATCH, Ordering::Relaxed);
+        self.goids.set((first + 1, first + GOID_BATCH));
+        first
+    }
+
+    /// Runs one turn of `g`.
+    #[inline]
+    fn execute(&self, g: G) {
+        // SAFETY: cell I1: `g` came from a queue.
+        self.g.set(unsafe { ptr::from_ref(g.header()) });
+        // SAFETY: as above; its turn is ours (state I2).
+        let turn = unsafe { g::run(g) };
+        self.g.set(ptr::null());
+        match turn {
+            Turn::Parked => {}
+            Turn::Requeue(g) => self.sched.requeue(self, g),
+            Turn::Over => self.ended.bump(),
+        }
+    }
+
+    /// The life of an M: find a goroutine, run it, until the runtime stops.
+    pub(crate) fn schedule(&self) {
+        let _current = current::become_m(self);
+        while let Some(g) = sched::find_runnable(&self.sched, self) {
+            self.execute(g);
+            if self.p().is_none() && !self.sched.reacquire(self) {
+                break;
+            }
+        }
+        debug_assert!(self.netlist.borrow().is_empty());
+    }
+}

@@ -1,0 +1,34 @@
+//! The scheduler: goroutines (G) run on processors (P), which threads (M) own.
+//!
+//! | Go                      | here                                   |
+//! |-------------------------|----------------------------------------|
+//! | `go f()`                | [`go`](crate::go())                    |
+//! | `runtime.Gosched()`     | [`yield_now`](crate::yield_now)`.await` |
+//! | `runtime.Goexit()`      | [`goexit`]`().await`                   |
+//! | `runtime.GOMAXPROCS(n)` | [`gomaxprocs`], [`Builder::procs`]     |
+//! | `runtime.NumGoroutine()`| [`num_goroutine`]                      |
+//! | `runtime.NumCPU()`      | [`num_cpu`]                            |
+//! | a system call           | [`block_in_place`]                     |
+//!
+//! The files carry the names of Go's runtime: `g` the goroutine, `p` the processor with its run queue
+//! and timers, `m` the thread, `sched` what all share, `netpoll` the poller, `sysmon` the watcher.
+
+mod builder;
+pub(crate) mod coop;
+pub(crate) mod current;
+mod g;
+mod go;
+mod handle;
+mod m;
+mod netpoll;
+pub(crate) mod p;
+mod sched;
+mod sysmon;
+pub(crate) mod wait;
+pub(crate) mod wake;
+
+pub use builder::Builder;
+pub use g::{GoId, GoPanic, JoinError, JoinHandle};
+pub use go::{block_in_place, go, goexit, goid, gomaxprocs, num_cpu, num_goroutine, yield_now};
+pub(crate) use handle::sched_or_default;
+pub use handle::{Handle, Runtime, block_on};

@@ -1,0 +1,278 @@
+//! netpoll: I/O readiness, and the sleep of an M that has nothing to do.
+//!
+//! The poller is the driver of a tokio current-thread runtime. Every M is inside that runtime's context
+//! for life, so that tokio's sockets, timers and `tokio::spawn` work in goroutines; the runtime is
+//! *run* only by the M that found nothing else to do (it blocks there) and, once in a while, by a busy
+//! M (a turn without blocking). tokio's scheduler runs what libraries `tokio::spawn`, nothing else.
+//!
+//! A blocking turn ends when a goroutine becomes ready in it: `ready` then wakes the turn's own future
+//! from within, which costs no system call. Timers end it through `alarm`.
+//!
+//! # Invariants
+//!
+//! - **netpoll I1**: `runtime` is used by the thread that set `owned`, until it clears it. A second
+//!   `block_on` would park inside tokio for as long as the first one lasts.
+//! - **netpoll I2**: `blocked` is true from before the owner looks at the earliest deadline until its
+//!   turn is over: who arms an earlier timer sees it and sets the alarm.
+
+#[cfg(target_os = "linux")]
+#[path = "timerfd.rs"]
+mod alarm;
+#[cfg(not(target_os = "linux"))]
+#[path = "sleep.rs"]
+mod alarm;
+
+use std::cell::UnsafeCell;
+use std::future::poll_fn;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::task::{Poll, Waker};
+
+use self::alarm::Alarm;
+use super::m::M;
+use super::p::{NEVER, Nanos, now};
+
+/// A busy M turns the poller when nobody has for so long.
+const STALE: Nanos = 100_000;
+/// Library tasks that tokio runs between two looks at its driver.
+const EVENT_INTERVAL: u32 = 31;
+
+pub(crate) struct Netpoll {
+    runtime: UnsafeCell<Option<tokio::runtime::Runtime>>,
+    /// netpoll I1. Its Acquire/Release pair hands the runtime from owner to owner.
+    owned: AtomicBool,
+    blocked: AtomicBool,
+    handle: tokio::runtime::Handle,
+    metrics: tokio::runtime::RuntimeMetrics,
+    /// Where libraries' tasks run when they have a runtime of their own.
+    library: Mutex<Option<tokio::runtime::Runtime>>,
+    library_handle: Option<tokio::runtime::Handle>,
+    /// Wakes the future of the turn that blocks; the same for every turn.
+    waker: OnceLock<Waker>,
+    alarm: Alarm,
+    /// When a turn ended last.
+    last: AtomicU64,
+}
+
+// SAFETY: netpoll I1 for `runtime`; the rest is `Sync`.
+unsafe impl Sync for Netpoll {}
+
+impl Netpoll {
+    pub(crate) fn new(library_threads: usize) -> io::Result<Netpoll> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .event_interval(EVENT_INTERVAL)
+            .build()?;
+        let library = match library_threads {
+            0 => None,
+            n => Some(
+                tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(n)
+                    .enable_all()
+                    .build()?,
+            ),
+        };
+        let handle = runtime.handle().clone();
+        let alarm = {
+            let _context = handle.enter();
+            Alarm::new()?
+        };
+        Ok(Netpoll {
+            metrics: handle.metrics(),
+            library_handle: library.as_ref().map(|l| l.handle().clone()),
+            runtime: UnsafeCell::new(Some(runtime)),
+            owned: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            handle,
+            library: Mutex::new(library),
+            waker: OnceLock::new(),
+            alarm,
+            last: AtomicU64::new(0),
+        })
+    }
+
+    /// Enters the context in which tokio's types work.
+    pub(crate) fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.library_handle.as_ref().unwrap_or(&self.handle).enter()
+    }
+
+    fn own(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `disown`.
+        !self.owned.load(Ordering::Relaxed)
+            && self
+                .owned
+                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    fn disown(&self) {
+        // Ordering: Release pairs with the Acquire in `own`.
+        self.owned.store(false, Ordering::Release);
+    }
+
+    /// True when no thread is in the poller.
+    pub(crate) fn is_free(&self) -> bool {
+        !self.owned.load(Ordering::Relaxed)
+    }
+
+    /// True when tasks that libraries spawned wait to be run here.
+    #[inline]
+    pub(crate) fn library_waits(&self) -> bool {
+        self.metrics.global_queue_depth() > 0
+    }
+
+    /// How long ago the poller was turned last.
+    pub(crate) fn age(&self) -> Nanos {
+        now().saturating_sub(self.last.load(Ordering::Relaxed))
+    }
+
+    /// True when the poller should be turned although there is other work.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_free() && self.age() > STALE
+    }
+
+    /// A turn that does not block; `false` when another thread is in the poller.
+    pub(crate) fn turn(&self, m: &M) -> bool {
+        if !self.own() {
+            return false;
+        }
+        // SAFETY: netpoll I1: we own it.
+        if let Some(runtime) = unsafe { &*self.runtime.get() } {
+            let mut polled = false;
+            // Woken by itself, the future makes tokio look at its driver without waiting.
+            let once = poll_fn(|cx| {
+                if polled {
+                    return Poll::Ready(());
+                }
+                polled = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            });
+            m.with_netpoll(|| runtime.block_on(once));
+        }
+        self.last.store(now(), Ordering::Relaxed);
+        self.disown();
+        true
+    }
+
+    /// Blocks until something is ready, a timer is due or the sleep is interrupted, then fires due
+    /// timers. What became ready is in the M's list. `false` when another thread is in the poller.
+    pub(crate) fn block(
+        &self,
+        m: &M,
+        earliest: impl Fn() -> Nanos,
+        run_due: impl Fn(Nanos),
+    ) -> bool {
+        if !self.own() {
+            return false;
+        }
+        // SAFETY: netpoll I1: we own it.
+        if let Some(runtime) = unsafe { &*self.runtime.get() } {
+            m.with_netpoll(|| {
+                runtime.block_on(self.sleep(m, &earliest));
+                // Relaxed: only a thread that arms a timer looks, and being told is not an error.
+                self.blocked.store(false, Ordering::Relaxed);
+                if earliest() != NEVER {
+                    run_due(now());
+                }
+            });
+        }
+        self.last.store(now(), Ordering::Relaxed);
+        self.disown();
+        true
+    }
+
+    fn sleep<'a>(
+        &'a self,
+        m: &'a M,
+        earliest: &'a impl Fn() -> Nanos,
+    ) -> impl Future<Output = ()> + 'a {
+        #[derive(PartialEq)]
+        enum Phase {
+            Start,
+            Asleep,
+            Library,
+        }
+        let mut phase = Phase::Start;
+        poll_fn(move |cx| match phase {
+            Phase::Start => {
+                phase = Phase::Asleep;
+                self.waker.get_or_init(|| cx.waker().clone());
+                self.blocked.store(true, Ordering::Relaxed);
+                // Ordering: StoreLoad between `blocked` and the deadlines (netpoll I2); pairs with the
+                // fence in `timer_armed`, and for the stop flag with repetition (`interrupt`).
+                fence(Ordering::SeqCst);
+                let next = earliest();
+                if next <= now() || m.sched.is_stopping() {
+                    return Poll::Ready(());
+                }
+                self.alarm.set(next);
+                self.alarm.poll(cx);
+                Poll::Pending
+            }
+            // Tasks that libraries spawned may have been woken by this turn: let them run once.
+            Phase::Asleep if self.metrics.num_alive_tasks() > 0 => {
+                phase = Phase::Library;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        })
+    }
+
+    /// Called on the owner's thread, inside its turn: there are goroutines to run.
+    pub(crate) fn end_turn(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Ends the blocking turn of whoever is in it. May come too early for one that is about to block:
+    /// repeat it.
+    pub(crate) fn interrupt(&self) {
+        if self.blocked.load(Ordering::Relaxed) {
+            self.end_turn();
+        }
+    }
+
+    /// A timer was armed that is the earliest of its heap.
+    pub(crate) fn timer_armed(&self, when: Nanos) {
+        // Ordering: StoreLoad between the heap's `next` and `blocked`; pairs with the fence in `sleep`.
+        fence(Ordering::SeqCst);
+        if self.blocked.load(Ordering::Relaxed) && self.alarm.set_earlier(when) {
+            self.end_turn();
+        }
+    }
+
+    /// The end: drops the tokio runtime, and with it the tasks that libraries spawned.
+    pub(crate) fn close(&self) {
+        if let Some(library) = self
+            .library
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            library.shutdown_background();
+        }
+        // After the Ms have ended nobody owns it; after a shutdown that ran out of time an M may: then
+        // the runtime goes with the scheduler.
+        if self.own() {
+            // SAFETY: netpoll I1: we own it.
+            let runtime = unsafe { (*self.runtime.get()).take() };
+            self.disown();
+            if let Some(runtime) = runtime {
+                runtime.shutdown_background();
+            }
+        }
+    }
+}
+
+impl Drop for Netpoll {
+    fn drop(&mut self) {
+        // Dropping a runtime blocks, which tokio forbids inside another one.
+        if let Some(runtime) = self.runtime.get_mut().take() {
+            runtime.shutdown_background();
+        }
+    }
+}

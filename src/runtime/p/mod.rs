@@ -1,0 +1,117 @@
+//! P: the processor, the right to run goroutines.
+//!
+//! A P owns a local run queue (`runq`) and a heap of timers (`timers`). An M must own a P to run
+//! goroutines; P and M are separate, so that the P of an M that blocks can go on with another.
+
+mod timers;
+
+pub(crate) mod runq;
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+pub(crate) use runq::{Local, Runq};
+pub(crate) use timers::{Action, NEVER, Nanos, TimerHeap, TimerNode, nanos, now};
+
+use super::g::Header;
+
+/// One processor.
+///
+/// # Invariants
+///
+/// - **P I1**: a P is owned by at most one M, from the moment the M takes it off the idle list (or is
+///   handed it) until it gives it up. `Cell`s and `Runq::local` are the owner's.
+pub(crate) struct P {
+    pub(crate) id: usize,
+    pub(crate) runq: Runq<Header>,
+    pub(crate) timers: &'static TimerHeap,
+    /// Turns run on this P. Written by the owner, read by sysmon: when it stands still, so does the P.
+    tick: AtomicU32,
+    /// Consecutive turns out of `runnext`.
+    pub(crate) next_runs: Cell<u32>,
+    /// Set by sysmon when the running slice is over, cleared by the owner; carries no data.
+    preempt: AtomicBool,
+    /// True while an M owns it; for sysmon, which leaves idle Ps alone.
+    busy: AtomicBool,
+    /// Set when the P was given up because there were too many.
+    retired: AtomicBool,
+}
+
+// SAFETY: the `Cell`s are the owner's alone (P I1), and owners hand the P over through a lock or a
+// release/acquire pair.
+unsafe impl Send for P {}
+// SAFETY: as above.
+unsafe impl Sync for P {}
+
+impl P {
+    pub(crate) fn new(id: usize) -> P {
+        P {
+            id,
+            runq: Runq::new(),
+            timers: TimerHeap::acquire(),
+            tick: AtomicU32::new(0),
+            next_runs: Cell::new(0),
+            preempt: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts a turn; returns the number of it.
+    #[inline]
+    pub(crate) fn next_tick(&self) -> u32 {
+        // Relaxed: single writer; sysmon wants a number that moves.
+        let tick = self.tick.load(Ordering::Relaxed).wrapping_add(1);
+        self.tick.store(tick, Ordering::Relaxed);
+        tick
+    }
+
+    pub(crate) fn tick(&self) -> u32 {
+        self.tick.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// The P is in nobody's hands and on no list, until there is need of it again.
+    pub(crate) fn retire(&self) {
+        // Ordering: Release publishes the owner's last accesses to `reinstate`.
+        self.retired.store(true, Ordering::Release);
+    }
+
+    /// `true` = the P had been given up, and now belongs to the caller.
+    pub(crate) fn reinstate(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `retire`.
+        self.retired.swap(false, Ordering::Acquire)
+    }
+
+    /// Asks the running goroutine to yield at its next operation.
+    pub(crate) fn request_preempt(&self) {
+        // Relaxed: a hint, without data.
+        self.preempt.store(true, Ordering::Relaxed);
+    }
+
+    /// True when the running goroutine was asked to yield.
+    #[inline]
+    pub(crate) fn preempt_requested(&self) -> bool {
+        self.preempt.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn clear_preempt(&self) {
+        if self.preempt_requested() {
+            self.preempt.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for P {
+    fn drop(&mut self) {
+        self.timers.release();
+    }
+}

@@ -1,0 +1,356 @@
+//! The timers of a P: a 4-ary heap of deadlines (Go's `timers`).
+//!
+//! A timer is a node inside the future that waits for it (or inside a box, for callbacks): arming it
+//! allocates nothing but room in the heap. A node knows its place in the heap, so stopping it removes
+//! it at once: the usual timer is a timeout that never fires, and it must cost nothing later.
+//!
+//! Heaps are process-wide and outlive their runtime: a node may be dropped on any thread at any time.
+//! When a runtime shuts down, its heaps are closed: what is still armed is fired early, and `time`
+//! arms it again elsewhere.
+//!
+//! # Invariants
+//!
+//! - **timers I1**: `index`, `when` and `action` of a node are read and written under the lock of its
+//!   heap while the node is in it; `heap` is written by the node's owner while it is in none.
+//! - **timers I2**: a node in a heap is pinned and alive: its owner disarms it before it goes away.
+//! - **timers I3**: entry `i` of a heap has `node.index == i`; a node that is in no heap has `OUT`.
+//! - **timers I4**: `next` is at most the earliest deadline of the heap, except while the lock is held.
+//!
+//! Actions are taken out under the lock and run after it was released.
+
+use std::cell::{Cell, UnsafeCell};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+
+/// Nanoseconds on the process's clock; `NEVER` is no deadline at all.
+pub(crate) type Nanos = u64;
+pub(crate) const NEVER: Nanos = u64::MAX;
+
+const OUT: usize = usize::MAX;
+const ARITY: usize = 4;
+
+fn epoch() -> Instant {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    *EPOCH.get_or_init(Instant::now)
+}
+
+/// The time now.
+#[inline]
+pub(crate) fn now() -> Nanos {
+    nanos(Instant::now())
+}
+
+/// `instant` on the process's clock; what lies before its beginning is 0.
+#[inline]
+pub(crate) fn nanos(instant: Instant) -> Nanos {
+    u64::try_from(instant.saturating_duration_since(epoch()).as_nanos()).unwrap_or(NEVER)
+}
+
+/// What is done when a timer fires.
+pub(crate) enum Action {
+    None,
+    Wake(Waker),
+    Call(Box<dyn FnOnce() + Send>),
+}
+
+impl Action {
+    /// Runs on the thread that fires, under no lock; a panic goes no further.
+    pub(crate) fn run(self) {
+        match self {
+            Action::None => {}
+            Action::Wake(waker) => crate::runtime::wake::wake(waker),
+            Action::Call(f) => crate::runtime::wake::guarded(f),
+        }
+    }
+}
+
+/// One timer.
+pub(crate) struct TimerNode {
+    heap: Cell<Option<&'static TimerHeap>>,
+    index: Cell<usize>,
+    /// Set under the lock when the timer fires, read without it: publishes nothing but itself and the
+    /// fact that the action was taken out.
+    fired: AtomicBool,
+    action: UnsafeCell<Action>,
+    _pinned: std::marker::PhantomPinned,
+}
+
+// SAFETY: what is not atomic is accessed under the heap's lock (timers I1), or by the owner.
+unsafe impl Send for TimerNode {}
+// SAFETY: as above; `disarm`, `poll_fired` and `is_fired` take `&self` and lock.
+unsafe impl Sync for TimerNode {}
+
+impl TimerNode {
+    pub(crate) const fn new() -> TimerNode {
+        TimerNode {
+            heap: Cell::new(None),
+            index: Cell::new(OUT),
+            fired: AtomicBool::new(false),
+            action: UnsafeCell::new(Action::None),
+            _pinned: std::marker::PhantomPinned,
+        }
+    }
+
+    /// Puts the timer into `heap`. `true` = it is now the earliest there: whoever sleeps until the
+    /// former earliest must be told.
+    ///
+    /// # Safety
+    /// The caller owns the node alone (no `disarm` at the same time), it is in no heap, and it will be
+    /// disarmed before it goes away (timers I2).
+    #[must_use]
+    pub(crate) unsafe fn arm(
+        self: Pin<&Self>,
+        heap: &'static TimerHeap,
+        when: Nanos,
+        action: Action,
+    ) -> bool {
+        debug_assert_eq!(self.index.get(), OUT);
+        // Relaxed: only the owner looks before the node is in the heap.
+        self.fired.store(false, Ordering::Relaxed);
+        self.heap.set(Some(heap));
+        let mut entries = heap.lock();
+        // SAFETY: timers I1: the lock is held.
+        unsafe { *self.action.get() = action };
+        if entries.closed {
+            // The runtime is gone: fire at once, so that the owner looks for another.
+            drop(entries);
+            // Ordering: see `is_fired`.
+            self.fired.store(true, Ordering::Release);
+            // SAFETY: in no heap: the owner's alone.
+            let action = unsafe { std::mem::replace(&mut *self.action.get(), Action::None) };
+            action.run();
+            return false;
+        }
+        let index = entries.list.len();
+        entries.list.push(Entry {
+            when,
+            node: &raw const *self,
+        });
+        self.index.set(index);
+        entries.sift_up(index);
+        self.index.get() == 0 && heap.publish(&entries)
+    }
+
+    /// Takes the timer out of its heap. `Some` = it had not fired, here is what it would have done.
+    pub(crate) fn disarm(&self) -> Option<Action> {
+        let heap = self.heap.get()?;
+        let mut entries = heap.lock();
+        let index = self.index.get();
+        if index == OUT {
+            return None;
+        }
+        entries.remove(index);
+        self.index.set(OUT);
+        if index == 0 {
+            let _ = heap.publish(&entries);
+        }
+        // SAFETY: timers I1: the lock is held.
+        Some(unsafe { std::mem::replace(&mut *self.action.get(), Action::None) })
+    }
+
+    /// True once the timer has fired (since it was armed last).
+    #[inline]
+    pub(crate) fn is_fired(&self) -> bool {
+        // Ordering: Acquire pairs with the Release store by whoever fires.
+        self.fired.load(Ordering::Acquire)
+    }
+
+    /// Sees to it that `waker` is woken when the timer fires. `true` = it has fired already.
+    pub(crate) fn register(&self, waker: &Waker) -> bool {
+        let Some(heap) = self.heap.get() else {
+            return self.is_fired();
+        };
+        let entries = heap.lock();
+        if self.index.get() == OUT {
+            return true;
+        }
+        // SAFETY: timers I1: the lock is held.
+        let action = unsafe { &mut *self.action.get() };
+        let old = match action {
+            Action::Wake(old) if old.will_wake(waker) => return false,
+            _ => std::mem::replace(action, Action::Wake(waker.clone())),
+        };
+        drop(entries);
+        drop(old);
+        false
+    }
+}
+
+struct Entry {
+    when: Nanos,
+    node: *const TimerNode,
+}
+
+struct Entries {
+    list: Vec<Entry>,
+    closed: bool,
+}
+
+// SAFETY: the nodes are alive while they are in the heap (timers I2) and accessed under its lock.
+unsafe impl Send for Entries {}
+
+impl Entries {
+    fn place(&self, index: usize) {
+        // SAFETY: timers I2, and the lock is held by whoever has `&self`.
+        unsafe { (*self.list[index].node).index.set(index) };
+    }
+
+    fn sift_up(&mut self, mut index: usize) {
+        while index > 0 {
+            let parent = (index - 1) / ARITY;
+            if self.list[parent].when <= self.list[index].when {
+                break;
+            }
+            self.list.swap(parent, index);
+            self.place(index);
+            index = parent;
+        }
+        self.place(index);
+    }
+
+    fn sift_down(&mut self, mut index: usize) {
+        loop {
+            let first = index * ARITY + 1;
+            let last = (first + ARITY).min(self.list.len());
+            let Some(least) = (first..last).min_by_key(|&i| self.list[i].when) else {
+                break;
+            };
+            if self.list[index].when <= self.list[least].when {
+                break;
+            }
+            self.list.swap(index, least);
+            self.place(index);
+            index = least;
+        }
+        self.place(index);
+    }
+
+    fn remove(&mut self, index: usize) -> *const TimerNode {
+        let removed = self.list.swap_remove(index);
+        if index < self.list.len() {
+            if index > 0 && self.list[(index - 1) / ARITY].when > self.list[index].when {
+                self.sift_up(index);
+            } else {
+                self.sift_down(index);
+            }
+        }
+        removed.node
+    }
+
+    fn earliest(&self) -> Nanos {
+        self.list.first().map_or(NEVER, |e| e.when)
+    }
+}
+
+/// The heap of one P.
+pub(crate) struct TimerHeap {
+    entries: Mutex<Entries>,
+    /// The earliest deadline (timers I4). Written under the lock; read by Ms that look for due timers
+    /// and by the one that goes to sleep.
+    next: AtomicU64,
+}
+
+/// Heaps whose runtime is gone, to be used again.
+static SPARE: Mutex<Vec<&'static TimerHeap>> = Mutex::new(Vec::new());
+
+/// Actions taken out of a heap at a time.
+const BATCH: usize = 32;
+
+impl TimerHeap {
+    /// A heap for a P of a new runtime.
+    pub(crate) fn acquire() -> &'static TimerHeap {
+        let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let heap = spare.unwrap_or_else(|| {
+            Box::leak(Box::new(TimerHeap {
+                entries: Mutex::new(Entries {
+                    list: Vec::new(),
+                    closed: false,
+                }),
+                next: AtomicU64::new(NEVER),
+            }))
+        });
+        heap.lock().closed = false;
+        heap
+    }
+
+    /// The runtime is gone: fires all that is left, and keeps the heap for another runtime.
+    pub(crate) fn release(&'static self) {
+        self.lock().closed = true;
+        while self.fire(NEVER) {}
+        SPARE
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(self);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes the earliest deadline; `true` = it became earlier.
+    fn publish(&self, entries: &Entries) -> bool {
+        let earliest = entries.earliest();
+        // Relaxed: written under the lock only.
+        let before = self.next.load(Ordering::Relaxed);
+        // Ordering: Release pairs with the Acquire in `next`; who arms a timer and who goes to sleep
+        // meet through the SeqCst fences in `netpoll`.
+        self.next.store(earliest, Ordering::Release);
+        earliest < before
+    }
+
+    /// The earliest deadline.
+    #[inline]
+    pub(crate) fn next(&self) -> Nanos {
+        // Ordering: Acquire pairs with the Release in `publish`.
+        self.next.load(Ordering::Acquire)
+    }
+
+    /// Timers that are armed.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().list.len()
+    }
+
+    /// Fires what is due at `now`, in order of deadline; `true` = there was something.
+    #[inline]
+    pub(crate) fn run_due(&self, now: Nanos) -> bool {
+        if self.next() > now {
+            return false;
+        }
+        let mut fired = false;
+        while self.fire(now) {
+            fired = true;
+        }
+        fired
+    }
+
+    /// Fires one batch of what is due.
+    fn fire(&self, now: Nanos) -> bool {
+        let mut batch = [const { Action::None }; BATCH];
+        let mut count = 0;
+        let mut entries = self.lock();
+        while count < BATCH && !entries.list.is_empty() && entries.earliest() <= now {
+            let node = entries.remove(0);
+            // SAFETY: timers I2: its owner has to take the lock to disarm it, and sees `OUT` only after
+            // this block is done with it ...
+            unsafe {
+                (*node).index.set(OUT);
+                batch[count] = std::mem::replace(&mut *(*node).action.get(), Action::None);
+                // ... or sees `fired`, which is the last access. Ordering: Release pairs with the
+                // Acquire in `is_fired`.
+                (*node).fired.store(true, Ordering::Release);
+            }
+            count += 1;
+        }
+        if count > 0 {
+            let _ = self.publish(&entries);
+        }
+        drop(entries);
+        for action in &mut batch[..count] {
+            std::mem::replace(action, Action::None).run();
+        }
+        count > 0
+    }
+}

@@ -1,0 +1,316 @@
+//! `find_runnable`: the search for a goroutine to run, in Go's order.
+//!
+//! Own due timers → the global queue, once in 61 turns → `runnext` → ring → a batch of the global queue
+//! → the poller, without blocking → other Ps' rings (four sweeps; due timers and `runnext` of the victim
+//! in the last) → the global queue again → give the P up → look everywhere again → block in the poller
+//! → park.
+//!
+//! Where it differs from Go: the slice is charged to the P. Every turn counts, also one out of
+//! `runnext`, and a chain of `runnext` turns ends when it holds off others.
+
+use std::time::{Duration, Instant};
+
+use super::Sched;
+use crate::runtime::g::G;
+use crate::runtime::m::M;
+use crate::runtime::p::{self, P};
+
+/// The global queue is looked at once in so many turns, as in Go.
+const GLOBAL_EVERY: u32 = 61;
+/// Own timers are looked at once in so many turns while there is other work: a look at the clock
+/// costs as much as a turn.
+const TIMERS_EVERY: u32 = 8;
+/// Consecutive turns out of `runnext` while the ring or the global queue holds work.
+const NEXT_RUNS: u32 = 16;
+/// The most that one visit takes from the global queue: half a ring.
+const BATCH: usize = p::runq::CAPACITY / 2;
+/// How long a thief leaves a `runnext` to its owner, who is about to run it.
+const NEXT_GRACE: Duration = Duration::from_micros(3);
+
+/// The next goroutine for `m`, which owns a P; `None` when the runtime stops. The M comes back with
+/// a P when it comes back with a goroutine.
+pub(crate) fn find_runnable(sched: &Sched, m: &M) -> Option<G> {
+    let g = loop {
+        if sched.is_stopping() {
+            sched.retreat(m);
+            return None;
+        }
+        let Some(p) = m.p() else {
+            sched.park(m);
+            continue;
+        };
+        if p.id >= sched.nprocs() {
+            sched.retire_p(m, p);
+            continue;
+        }
+        if let Some(g) = sched.find_here(m, p).or_else(|| sched.find_elsewhere(m, p)) {
+            break g;
+        }
+    };
+    if m.spinning.replace(false) && sched.idle.stop_spinning() {
+        // The last spinner found work: there may be more, so another M takes over the search.
+        sched.wakep();
+    }
+    Some(g)
+}
+
+impl Sched {
+    /// What the P itself and the global queue have.
+    #[inline]
+    fn find_here(&self, m: &M, p: &P) -> Option<G> {
+        p.clear_preempt();
+        let tick = p.next_tick();
+        if tick % TIMERS_EVERY == 0 && p.timers.next() != p::NEVER {
+            p.timers.run_due(p::now());
+        }
+        if tick % GLOBAL_EVERY == 0 {
+            if let Some(g) = self.injector.pop_batch(1, |_| {}) {
+                return Some(g);
+            }
+            self.netpoll_if_stale(m);
+        } else if self.netpoll.library_waits() {
+            self.netpoll_now(m);
+        }
+        // SAFETY: P I1: the M owns `p`.
+        let local = unsafe { p.runq.local() };
+        let runs = p.next_runs.get();
+        if let Some(next) = local.pop_next() {
+            // SAFETY: what is in a queue is a goroutine.
+            let next = unsafe { G::from_ptr(next) };
+            if runs < NEXT_RUNS {
+                p.next_runs.set(runs + 1);
+                return next;
+            }
+            p.next_runs.set(0);
+            if local.ring_is_empty() && self.injector.len() == 0 {
+                return next;
+            }
+            if let Some(next) = next {
+                local.push_back(next.as_ptr(), &self.injector);
+            }
+            if let Some(g) = self.injector.pop_batch(1, |_| {}) {
+                return Some(g);
+            }
+        }
+        if let Some(g) = local.pop() {
+            p.next_runs.set(0);
+            // SAFETY: as above.
+            return unsafe { G::from_ptr(g) };
+        }
+        self.take_global(p)
+    }
+
+    /// A batch of the global queue: this P's share, at most half a ring.
+    fn take_global(&self, p: &P) -> Option<G> {
+        let share = (self.injector.len() / self.nprocs() + 1).min(BATCH);
+        // SAFETY: P I1: called by the M that owns `p`.
+        let local = unsafe { p.runq.local() };
+        let mut rest = [std::ptr::null_mut(); BATCH];
+        let mut count = 0;
+        // The ring may overflow into the very queue whose lock is held here: collect first.
+        let first = self.injector.pop_batch(share, |g| {
+            rest[count] = g.as_ptr();
+            count += 1;
+        })?;
+        for &g in &rest[..count] {
+            local.push_back(g, &self.injector);
+        }
+        Some(first)
+    }
+
+    /// Nothing here: timers, the poller, other Ps; else gives the P up and waits.
+    #[cold]
+    fn find_elsewhere(&self, m: &M, p: &P) -> Option<G> {
+        if p.timers.next() != p::NEVER && p.timers.run_due(p::now()) {
+            return None;
+        }
+        let others_busy = self.idle.npidle() + 1 < self.nprocs();
+        if others_busy && self.netpoll_now(m) {
+            return None;
+        }
+        let busy = self.nprocs().saturating_sub(self.idle.npidle());
+        if m.spinning.get() || 2 * self.idle.nspinning() < busy {
+            if !m.spinning.replace(true) {
+                self.idle.start_spinning();
+            }
+            if let Some(g) = self.steal(m, p) {
+                return Some(g);
+            }
+        }
+        if let Some(g) = self.take_global(p) {
+            return Some(g);
+        }
+        self.give_up_p(m);
+        if m.p().is_some() {
+            return None;
+        }
+        self.wait(m)
+    }
+
+    /// Four sweeps over the other Ps.
+    fn steal(&self, m: &M, p: &P) -> Option<G> {
+        let n = self.nprocs();
+        // SAFETY: P I1: the M owns `p`.
+        let local = unsafe { p.runq.local() };
+        for sweep in 0..4 {
+            let last = sweep == 3;
+            for id in visit_order(n, &mut m.rng.borrow_mut()) {
+                let Some(victim) = self.ps[id].get().filter(|v| v.id != p.id) else {
+                    continue;
+                };
+                let queue = victim.runq.steal();
+                if last {
+                    if victim.timers.next() != p::NEVER && victim.timers.run_due(p::now()) {
+                        if let Some(g) = local.pop_next() {
+                            // SAFETY: what is in a queue is a goroutine.
+                            return unsafe { G::from_ptr(g) };
+                        }
+                    }
+                    if queue.ring_is_empty() && queue.has_next() && victim.is_busy() {
+                        let since = Instant::now();
+                        while queue.has_next() && since.elapsed() < NEXT_GRACE {
+                            std::hint::spin_loop();
+                        }
+                    }
+                } else if queue.ring_is_empty() {
+                    continue;
+                }
+                if let Some(g) = local.steal_from(&queue, last) {
+                    // SAFETY: as above.
+                    return unsafe { G::from_ptr(g) };
+                }
+            }
+        }
+        None
+    }
+
+    /// Gives the P up, then looks everywhere again: with a P in hand when there is something.
+    fn give_up_p(&self, m: &M) {
+        let was_spinning = m.spinning.replace(false);
+        if let Some(p) = m.release() {
+            self.idle.put_p(p.id);
+        }
+        if was_spinning {
+            let _ = self.idle.stop_spinning();
+        }
+        self.idle.after_sleep_decision();
+        let work =
+            self.injector.len() > 0 || self.all_ps().any(|p| !p.runq.steal().ring_is_empty());
+        if work {
+            if let Some(id) = self.take_idle_p() {
+                m.acquire(self.p(id));
+                m.spinning.set(true);
+                self.idle.start_spinning();
+            }
+        }
+    }
+
+    /// Blocks in the poller, or parks while another M does.
+    fn wait(&self, m: &M) -> Option<G> {
+        if !self.netpoll_block(m) {
+            self.park(m);
+            return None;
+        }
+        let ready = std::mem::take(&mut *m.netlist.borrow_mut());
+        let Some(id) = self.take_idle_p() else {
+            for &g in &ready {
+                self.injector.push(g);
+            }
+            self.keep_netlist(m, ready);
+            self.wakep();
+            return None;
+        };
+        let p = self.p(id);
+        m.acquire(p);
+        let first = ready.first().copied();
+        self.adopt(p, ready.get(1..).unwrap_or(&[]));
+        self.keep_netlist(m, ready);
+        first
+    }
+
+    /// Queues goroutines that the poller made ready.
+    fn adopt(&self, p: &P, ready: &[G]) {
+        // SAFETY: P I1: called by the M that owns `p`.
+        let local = unsafe { p.runq.local() };
+        for g in ready {
+            local.push_back(g.as_ptr(), &self.injector);
+        }
+        if !ready.is_empty() {
+            self.wakep();
+        }
+    }
+
+    /// Gives the list's memory back to the M.
+    fn keep_netlist(&self, m: &M, mut list: Vec<G>) {
+        list.clear();
+        m.netlist.replace(list);
+    }
+
+    /// One turn of the poller without blocking; `true` = goroutines became ready.
+    pub(super) fn netpoll_now(&self, m: &M) -> bool {
+        if !self.netpoll.turn(m) {
+            return false;
+        }
+        let ready = std::mem::take(&mut *m.netlist.borrow_mut());
+        let found = !ready.is_empty();
+        if let Some(p) = m.p() {
+            self.adopt(p, &ready);
+        }
+        self.keep_netlist(m, ready);
+        found
+    }
+
+    fn netpoll_if_stale(&self, m: &M) {
+        if self.netpoll.is_stale() {
+            self.netpoll_now(m);
+        }
+    }
+
+    fn netpoll_block(&self, m: &M) -> bool {
+        self.netpoll.block(
+            m,
+            || {
+                self.all_ps()
+                    .map(|p| p.timers.next())
+                    .min()
+                    .unwrap_or(p::NEVER)
+            },
+            |now| {
+                for p in self.all_ps() {
+                    p.timers.run_due(now);
+                }
+            },
+        )
+    }
+}
+
+/// Every number below `n` once: a random start, and a random stride that is coprime to `n`.
+fn visit_order(n: usize, rng: &mut fastrand::Rng) -> impl Iterator<Item = usize> + use<> {
+    let start = rng.usize(..n);
+    let mut stride = rng.usize(1..=n);
+    while gcd(stride, n) != 1 {
+        stride = stride % n + 1;
+    }
+    (0..n).map(move |i| (start + i * stride) % n)
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::visit_order;
+
+    #[test]
+    fn the_order_of_stealing_visits_each_p_once() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        for n in 1..40 {
+            for _ in 0..20 {
+                let mut seen: Vec<usize> = visit_order(n, &mut rng).collect();
+                seen.sort_unstable();
+                assert_eq!(seen, (0..n).collect::<Vec<_>>());
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Giving Ps away: for a blocking call, and when there are too many.
+
+use std::ptr;
+
+use super::Sched;
+use crate::runtime::current;
+use crate::runtime::m::M;
+use crate::runtime::p::P;
+
+/// See [`crate::runtime::block_in_place`].
+pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
+    let Some(m) = current::m().filter(|m| m.current_g().is_some()) else {
+        return f();
+    };
+    struct Depth<'a>(&'a M);
+    impl Drop for Depth<'_> {
+        fn drop(&mut self) {
+            self.0.blocking.set(self.0.blocking.get() - 1);
+        }
+    }
+    m.blocking.set(m.blocking.get() + 1);
+    let _depth = Depth(m);
+    if let Some(p) = m.release() {
+        m.sched.handoff(p);
+    }
+    let r = f();
+    // Go's exitsyscall: an idle P if there is one. Else the rest of this poll runs without, what it
+    // makes ready goes to the global queue, and so does the goroutine when its poll is over.
+    if m.blocking.get() == 1 {
+        if let Some(id) = m.sched.take_idle_p() {
+            m.acquire(m.sched.p(id));
+        }
+    }
+    r
+}
+
+impl Sched {
+    /// Finds a new M for a P that its M gave away. Mirrors what `find_runnable` looks for.
+    fn handoff(&self, p: &P) {
+        let work = !p.runq.steal().is_empty()
+            || self.injector.len() > 0
+            || p.timers.next() != crate::runtime::p::NEVER
+            || self.netpoll.is_free();
+        if work {
+            self.start_m(p, false);
+        } else {
+            self.idle.put_p(p.id);
+            // Somebody may have pushed work after we looked and before the P was on the list.
+            self.wakep_if_work();
+        }
+    }
+
+    /// Starts an M when a queue holds something and a P is idle.
+    pub(crate) fn wakep_if_work(&self) {
+        self.idle.after_sleep_decision();
+        if self.injector.len() > 0 || self.all_ps().any(|p| !p.runq.steal().ring_is_empty()) {
+            self.wakep();
+        }
+    }
+
+    /// Takes a P from the idle list; those that are too many are dropped from it.
+    pub(super) fn take_idle_p(&self) -> Option<usize> {
+        let n = self.nprocs();
+        self.sysmon.wake_if_asleep();
+        self.idle.take_p(|&id| {
+            let wanted = id < n;
+            if !wanted {
+                self.p(id).retire();
+            }
+            wanted
+        })
+    }
+
+    /// The M's P is one too many: its queue goes to the global one, and the P to nobody.
+    pub(super) fn retire_p(&self, m: &M, p: &P) {
+        debug_assert!(m.p().is_some_and(|own| ptr::eq(own, p)));
+        // SAFETY: P I1: the M owns `p`.
+        let local = unsafe { p.runq.local() };
+        while let Some(g) = local.pop().or_else(|| local.pop_next()) {
+            // SAFETY: what is in a queue is a goroutine.
+            if let Some(g) = unsafe { crate::runtime::g::G::from_ptr(g) } {
+                self.injector.push(g);
+            }
+        }
+        let _ = m.release();
+        p.retire();
+        if m.spinning.replace(false) {
+            let _ = self.idle.stop_spinning();
+        }
+        // Its timers stay where they are: every M that sleeps, and sysmon, look at all heaps.
+        if p.id < self.nprocs() && p.reinstate() {
+            // Resized back meanwhile.
+            self.idle.put_p(p.id);
+        }
+        self.wakep_if_work();
+    }
+
+    /// An M came out of a poll without its P: `true` = it has one again, or will park for one;
+    /// `false` = the runtime stops.
+    pub(crate) fn reacquire(&self, m: &M) -> bool {
+        if let Some(id) = self.take_idle_p() {
+            m.acquire(self.p(id));
+        }
+        !self.is_stopping()
+    }
+}

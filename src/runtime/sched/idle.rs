@@ -1,0 +1,122 @@
+//! Who is idle, and who is looking for work: the protocol that loses no wake-up.
+//!
+//! ```text
+//! submit:  push g;            fence;  idle Ps > 0 and no spinner?  →  spinning += 1, start an M
+//! sleep:   give the P up, spinning -= 1;  fence;  look at every queue again  →  take a P back
+//! ```
+//!
+//! The race to fear: the submitter sees a spinner and wakes nobody, while that spinner has already
+//! looked at the queue and is about to sleep. The two SeqCst fences forbid that both miss the other:
+//! either the submitter sees that the spinner is gone, or the spinner sees the new goroutine.
+//!
+//! # Invariants
+//!
+//! - **idle I1**: a P in `ps` is owned by nobody; taking it out of the list is taking ownership.
+//! - **idle I2**: `npidle` is `ps.len()`, stored under the lock. `spinning` counts Ms that look for work
+//!   and have none.
+//! - **idle I3**: no quiescent state has a goroutine in a ring or in the injector and a P that is idle.
+
+use crossbeam_utils::CachePadded;
+
+use crate::loom::lock;
+use crate::loom::sync::Mutex;
+use crate::loom::sync::atomic::{AtomicUsize, Ordering, fence};
+
+pub(crate) struct Idle<P, M> {
+    lists: Mutex<Lists<P, M>>,
+    npidle: CachePadded<AtomicUsize>,
+    spinning: CachePadded<AtomicUsize>,
+}
+
+struct Lists<P, M> {
+    ps: Vec<P>,
+    ms: Vec<M>,
+}
+
+impl<P, M> Idle<P, M> {
+    /// Nobody spins; the given Ps are idle.
+    pub(crate) fn new(ps: Vec<P>) -> Idle<P, M> {
+        Idle {
+            npidle: CachePadded::new(AtomicUsize::new(ps.len())),
+            lists: Mutex::new(Lists { ps, ms: Vec::new() }),
+            spinning: CachePadded::new(AtomicUsize::new(0)),
+        }
+    }
+
+    /// How many Ps are idle (a hint).
+    #[inline]
+    pub(crate) fn npidle(&self) -> usize {
+        self.npidle.load(Ordering::Relaxed)
+    }
+
+    /// How many Ms spin (a hint).
+    #[inline]
+    pub(crate) fn nspinning(&self) -> usize {
+        self.spinning.load(Ordering::Relaxed)
+    }
+
+    /// Takes an idle P that `wanted` accepts; the others that it meets are dropped from the list.
+    pub(crate) fn take_p(&self, wanted: impl Fn(&P) -> bool) -> Option<P> {
+        if self.npidle() == 0 {
+            return None;
+        }
+        let mut lists = lock(&self.lists);
+        let mut p = lists.ps.pop();
+        while p.as_ref().is_some_and(|p| !wanted(p)) {
+            p = lists.ps.pop();
+        }
+        // Relaxed: see `npidle`; the fences below order it where it matters.
+        self.npidle.store(lists.ps.len(), Ordering::Relaxed);
+        p
+    }
+
+    /// Puts a P that nobody owns on the list.
+    pub(crate) fn put_p(&self, p: P) {
+        let mut lists = lock(&self.lists);
+        lists.ps.push(p);
+        self.npidle.store(lists.ps.len(), Ordering::Relaxed);
+    }
+
+    /// Puts an M on the list, to sleep; it is woken by whoever takes it.
+    pub(crate) fn put_m(&self, m: M) {
+        lock(&self.lists).ms.push(m);
+    }
+
+    /// Takes the M that went to sleep last.
+    pub(crate) fn take_m(&self) -> Option<M> {
+        lock(&self.lists).ms.pop()
+    }
+
+    /// A submitter has pushed a goroutine: should it start an M to look for it? `true` = the caller has
+    /// become responsible for one spinning M.
+    #[inline]
+    pub(crate) fn wants_spinner(&self) -> bool {
+        // Ordering: StoreLoad: the push above this fence, the looks below it; pairs with the fence in
+        // `after_sleep_decision`.
+        fence(Ordering::SeqCst);
+        if self.npidle() == 0 || self.nspinning() != 0 {
+            return false;
+        }
+        // Relaxed: the count carries no data; that only one wins is the CAS's own doing.
+        self.spinning
+            .compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// An M begins to spin.
+    pub(crate) fn start_spinning(&self) {
+        self.spinning.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An M stops spinning; `true` = it was the last.
+    pub(crate) fn stop_spinning(&self) -> bool {
+        self.spinning.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    /// An M has given its P up and stopped spinning; it must look at every queue after this call and
+    /// before it sleeps.
+    pub(crate) fn after_sleep_decision(&self) {
+        // Ordering: StoreLoad: pairs with the fence in `wants_spinner`.
+        fence(Ordering::SeqCst);
+    }
+}

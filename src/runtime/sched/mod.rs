@@ -1,0 +1,187 @@
+//! What all Ps of a runtime share: the queues, who is idle, and the ways in.
+//!
+//! `find` is the search for work, `idle` the protocol of sleeping and waking, `injector` the global
+//! queue, `threads` starts and stops Ms, `handoff` gives Ps away, `shutdown` ends it all.
+
+mod find;
+mod handoff;
+mod idle;
+mod injector;
+mod ready;
+mod shutdown;
+mod threads;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+pub(crate) use find::find_runnable;
+pub(crate) use handoff::block_in_place;
+pub(crate) use ready::ready;
+
+use self::idle::Idle;
+use self::injector::Injector;
+use self::threads::Threads;
+use super::g::GoPanic;
+use super::netpoll::Netpoll;
+use super::p::P;
+use super::sysmon::Sysmon;
+
+/// Ps that a runtime can grow to, at least.
+const TABLE: usize = 256;
+
+/// What the user is told of a panic in a goroutine.
+pub(crate) type PanicHook = Box<dyn Fn(&GoPanic<'_>) + Send + Sync>;
+
+/// What a runtime is made with.
+pub(crate) struct Config {
+    pub(crate) procs: usize,
+    pub(crate) thread_name: String,
+    pub(crate) thread_stack_size: Option<usize>,
+    pub(crate) max_threads: usize,
+    pub(crate) hog_threshold: Duration,
+    pub(crate) library_threads: usize,
+    pub(crate) on_panic: Option<PanicHook>,
+}
+
+/// A runtime's scheduler.
+///
+/// # Invariants
+///
+/// - **sched I1**: it outlives its live goroutines: whoever enqueues from a thread that is not one of
+///   its Ms holds a count while it does (`ready`), and shutdown waits for the others.
+/// - **sched I2**: Ps are made once and never moved or dropped before the scheduler is.
+pub(crate) struct Sched {
+    /// For the threads that it starts.
+    this: Weak<Sched>,
+    /// sched I2. Slots fill from the front; the first `nprocs` are in use.
+    ps: Box<[OnceLock<Box<P>>]>,
+    nprocs: AtomicUsize,
+    injector: Injector,
+    idle: Idle<usize, threads::MPtr>,
+    threads: Threads,
+    pub(crate) netpoll: Netpoll,
+    pub(crate) sysmon: Sysmon,
+    pub(crate) on_panic: Option<PanicHook>,
+    /// Goroutines started from outside any M.
+    foreign_started: AtomicU64,
+    /// No new goroutines.
+    closing: AtomicBool,
+    /// Ms end instead of looking for work.
+    stopping: AtomicBool,
+}
+
+impl Sched {
+    pub(crate) fn new(config: Config) -> io::Result<Arc<Sched>> {
+        let mut ps = Vec::new();
+        ps.resize_with(TABLE.max(config.procs), OnceLock::new);
+        for (id, slot) in ps.iter().enumerate().take(config.procs) {
+            let _ = slot.set(Box::new(P::new(id)));
+        }
+        let netpoll = Netpoll::new(config.library_threads)?;
+        let sched = Arc::new_cyclic(|this| Sched {
+            this: this.clone(),
+            ps: ps.into_boxed_slice(),
+            nprocs: AtomicUsize::new(config.procs),
+            injector: Injector::new(),
+            idle: Idle::new((0..config.procs).rev().collect()),
+            netpoll,
+            threads: Threads::new(
+                config.thread_name,
+                config.thread_stack_size,
+                config.max_threads,
+            ),
+            sysmon: Sysmon::new(config.hog_threshold),
+            on_panic: config.on_panic,
+            foreign_started: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        });
+        Sysmon::start(&sched)?;
+        // One M from the beginning: it blocks in the poller, for whoever uses sockets and timers
+        // outside goroutines.
+        if let Some(id) = sched.take_idle_p() {
+            sched.start_m(sched.p(id), false);
+        }
+        Ok(sched)
+    }
+
+    fn arc(&self) -> Arc<Sched> {
+        self.this
+            .upgrade()
+            .expect("whoever calls a method of the scheduler keeps it alive")
+    }
+
+    /// How many Ps are idle (a hint).
+    pub(crate) fn npidle(&self) -> usize {
+        self.idle.npidle()
+    }
+
+    /// How long the global queue is (a hint).
+    pub(crate) fn injector_len(&self) -> usize {
+        self.injector.len()
+    }
+
+    /// The P of that number.
+    fn p(&self, id: usize) -> &P {
+        self.ps[id]
+            .get()
+            .expect("sched I2: only numbers of Ps that were made are passed around")
+    }
+
+    /// Every P that was ever made.
+    pub(crate) fn all_ps(&self) -> impl Iterator<Item = &P> {
+        self.ps.iter().map_while(|slot| slot.get().map(|p| &**p))
+    }
+
+    pub(crate) fn nprocs(&self) -> usize {
+        // Ordering: Acquire pairs with the Release in `resize`.
+        self.nprocs.load(Ordering::Acquire)
+    }
+
+    /// Sets the number of Ps; returns the former one. Growing acts at once. A P that is one too many is
+    /// given up by its M between two turns, and its queue goes to the global one.
+    pub(crate) fn resize(&self, n: usize) -> usize {
+        let n = n.min(self.ps.len());
+        // Ordering: Release pairs with the Acquire in `nprocs`.
+        let before = self.nprocs.swap(n, Ordering::AcqRel);
+        for id in before..n {
+            let mut fresh = false;
+            let p = self.ps[id].get_or_init(|| {
+                fresh = true;
+                Box::new(P::new(id))
+            });
+            // A P that was given up before is in nobody's hands, unless its M has not noticed yet.
+            if fresh || p.reinstate() {
+                self.idle.put_p(id);
+            }
+            self.wakep();
+        }
+        before
+    }
+
+    /// Live goroutines.
+    pub(crate) fn live(&self) -> u64 {
+        // Ends are summed before starts: see `is_quiet`.
+        let ended = self.threads.ended();
+        let started = self.threads.started() + self.foreign_started.load(Ordering::SeqCst);
+        started.saturating_sub(ended)
+    }
+
+    /// Timers that are armed on this runtime.
+    pub(crate) fn timers(&self) -> usize {
+        self.all_ps().map(|p| p.timers.len()).sum()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `shutdown`.
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        // Ordering: SeqCst with `foreign_started`: either a starter sees that we close, or shutdown
+        // sees that it started.
+        self.closing.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,228 @@
+//! Starting Ms and putting them to sleep.
+//!
+//! # Invariants
+//!
+//! - **threads I1**: an `MPtr` points into an `Arc<M>` of `all`, which is kept until the runtime's
+//!   threads have ended.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Sched;
+use crate::runtime::m::M;
+use crate::runtime::p::P;
+
+/// An M on the idle list.
+pub(super) struct MPtr(*const M);
+
+// SAFETY: threads I1; what is done with it is `set_next` and `wakeup` (M I1).
+unsafe impl Send for MPtr {}
+
+pub(super) struct Threads {
+    name: String,
+    stack_size: Option<usize>,
+    max: usize,
+    /// Threads that were started and have not ended.
+    count: AtomicUsize,
+    numbers: AtomicUsize,
+    warned: AtomicBool,
+    all: Mutex<Vec<Arc<M>>>,
+    handles: Mutex<Vec<thread::JoinHandle<()>>>,
+    ended: Condvar,
+}
+
+impl Threads {
+    pub(super) fn new(name: String, stack_size: Option<usize>, max: usize) -> Threads {
+        Threads {
+            name,
+            stack_size,
+            max,
+            count: AtomicUsize::new(0),
+            numbers: AtomicUsize::new(0),
+            warned: AtomicBool::new(false),
+            all: Mutex::new(Vec::new()),
+            handles: Mutex::new(Vec::new()),
+            ended: Condvar::new(),
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Arc<M>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handles(&self) -> MutexGuard<'_, Vec<thread::JoinHandle<()>>> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goroutines started on Ms.
+    pub(super) fn started(&self) -> u64 {
+        self.all().iter().map(|m| m.started.get()).sum()
+    }
+
+    /// Goroutines that ended.
+    pub(super) fn ended(&self) -> u64 {
+        self.all().iter().map(|m| m.ended.get()).sum()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn forget_all(&self) {
+        self.all().clear();
+    }
+
+    fn spawn(&self, name: String, f: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let mut builder = thread::Builder::new().name(name);
+        if let Some(size) = self.stack_size {
+            builder = builder.stack_size(size);
+        }
+        let handle = builder.spawn(f)?;
+        self.handles().push(handle);
+        Ok(())
+    }
+
+    /// Waits until all threads have ended; `false` when the time is up before.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> bool {
+        let mut all = self.all();
+        // Ordering: Acquire pairs with the Release by the thread that ends.
+        while self.count.load(Ordering::Acquire) > 0 {
+            // Bounded waits, because a thread counts itself down without the lock.
+            let mut step = Duration::from_millis(1);
+            if let Some(deadline) = deadline {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return false;
+                }
+                step = step.min(left);
+            }
+            all = self
+                .ended
+                .wait_timeout(all, step)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        drop(all);
+        for handle in std::mem::take(&mut *self.handles()) {
+            // An M's thread does not panic: goroutines' panics are caught.
+            let _ = handle.join();
+        }
+        true
+    }
+}
+
+impl Sched {
+    /// How many threads the runtime has.
+    pub(crate) fn thread_count(&self) -> usize {
+        self.threads.count()
+    }
+
+    /// A goroutine was queued: starts an M to look for it when a P is idle and nobody looks yet.
+    #[inline]
+    pub(crate) fn wakep(&self) {
+        if self.idle.wants_spinner() {
+            self.wakep_slow();
+        }
+    }
+
+    #[cold]
+    fn wakep_slow(&self) {
+        match self.take_idle_p() {
+            Some(id) => self.start_m(self.p(id), true),
+            None => {
+                let _ = self.idle.stop_spinning();
+            }
+        }
+    }
+
+    /// Lets a sleeping M, or a new one, run a P that the caller owns.
+    pub(super) fn start_m(&self, p: &P, spinning: bool) {
+        if let Some(MPtr(m)) = self.idle.take_m() {
+            // SAFETY: threads I1.
+            let m = unsafe { &*m };
+            m.set_next(Some(p), spinning);
+            m.note.wakeup();
+            return;
+        }
+        if !self.new_m(p, spinning) {
+            // No thread to be had: the P waits for an M that comes free. `spinning` is undone, so that
+            // the next wake-up tries again.
+            self.idle.put_p(p.id);
+            if spinning {
+                let _ = self.idle.stop_spinning();
+            }
+        }
+    }
+
+    fn new_m(&self, p: &P, spinning: bool) -> bool {
+        if self.is_stopping() {
+            return false;
+        }
+        let threads = &self.threads;
+        // Relaxed: a bound, nothing more.
+        if threads.count.fetch_add(1, Ordering::Relaxed) >= threads.max {
+            threads.count.fetch_sub(1, Ordering::Relaxed);
+            if !threads.warned.swap(true, Ordering::Relaxed) {
+                tracing::warn!(target: "gosched", max = threads.max, "max_threads is reached");
+            }
+            return false;
+        }
+        let number = threads.numbers.fetch_add(1, Ordering::Relaxed);
+        let (sched, id) = (self.arc(), p.id);
+        let started = threads.spawn(format!("{}-{number}", threads.name), move || {
+            let m = Arc::new(M::new(Arc::clone(&sched), spinning));
+            sched.threads.all().push(Arc::clone(&m));
+            {
+                let _tokio = sched.netpoll.enter();
+                m.acquire(sched.p(id));
+                m.schedule();
+            }
+            // Ordering: Release pairs with the Acquire in `Threads::wait`.
+            sched.threads.count.fetch_sub(1, Ordering::Release);
+            sched.threads.ended.notify_all();
+        });
+        if let Err(error) = &started {
+            threads.count.fetch_sub(1, Ordering::Relaxed);
+            tracing::error!(target: "gosched", %error, "no thread could be started for a P");
+        }
+        started.is_ok()
+    }
+
+    /// Sleeps until somebody leaves a P for this M, or the runtime stops.
+    pub(super) fn park(&self, m: &M) {
+        debug_assert!(m.p().is_none());
+        self.idle.put_m(MPtr(m));
+        if self.is_stopping() {
+            // Shutdown may have emptied the list before we were on it: it does so again for as long as
+            // threads remain, so this only saves a round.
+            std::thread::yield_now();
+        }
+        m.note.sleep();
+        if let Some(p) = m.take_next() {
+            m.acquire(p);
+        }
+    }
+
+    /// The M ends: leaves its P and whatever the poller gave it.
+    pub(super) fn retreat(&self, m: &M) {
+        if m.spinning.replace(false) {
+            let _ = self.idle.stop_spinning();
+        }
+        if let Some(p) = m.release() {
+            self.idle.put_p(p.id);
+        }
+    }
+
+    /// Wakes every M that sleeps, to see that the runtime stops.
+    pub(super) fn wake_all(&self) {
+        while let Some(MPtr(m)) = self.idle.take_m() {
+            // SAFETY: threads I1.
+            let m = unsafe { &*m };
+            m.set_next(None, false);
+            m.note.wakeup();
+        }
+    }
+}
