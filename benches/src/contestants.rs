@@ -74,49 +74,37 @@ impl Contestant {
 /// All of them, in the order of the report.
 pub fn all() -> Vec<Contestant> {
     use crate::chan::{AsyncChannel, Flume, Kanal};
-    use crate::rt::{Smol, Tokio};
+    use crate::rt::{Gosched, Smol, Tokio};
 
-    let mut list = Vec::new();
-    #[cfg(feature = "gosched")]
-    list.extend([
-        Contestant::here("gosched", either::<crate::rt::Gosched, chan::Gosched>).native(),
+    vec![
+        Contestant::here("gosched", either::<Gosched, chan::Gosched>).native(),
         Contestant::here("gosched@tokio", either::<Tokio, chan::Gosched>),
-    ]);
-    list.extend([
         Contestant::here("tokio", either::<Tokio, chan::Tokio>)
             .native()
+            .buffered_only()
+            .single_receiver(),
+        Contestant::here("tokio@gosched", either::<Gosched, chan::Tokio>)
             .buffered_only()
             .single_receiver(),
         Contestant::here("smol", either::<Smol, AsyncChannel>)
             .native()
             .buffered_only(),
         Contestant::here("async-channel@tokio", either::<Tokio, AsyncChannel>).buffered_only(),
+        Contestant::here("async-channel@gosched", either::<Gosched, AsyncChannel>).buffered_only(),
         Contestant::here("flume@tokio", either::<Tokio, Flume>),
+        Contestant::here("flume@gosched", either::<Gosched, Flume>),
         Contestant::here("kanal@tokio", either::<Tokio, Kanal>),
+        Contestant::here("kanal@gosched", either::<Gosched, Kanal>),
         Contestant::here("crossfire@tokio", crossfire::<Tokio>).buffered_only(),
-    ]);
-    #[cfg(feature = "gosched")]
-    list.extend([
-        Contestant::here("tokio@gosched", either::<crate::rt::Gosched, chan::Tokio>)
-            .buffered_only()
-            .single_receiver(),
-        Contestant::here(
-            "async-channel@gosched",
-            either::<crate::rt::Gosched, AsyncChannel>,
-        )
-        .buffered_only(),
-        Contestant::here("flume@gosched", either::<crate::rt::Gosched, Flume>),
-        Contestant::here("kanal@gosched", either::<crate::rt::Gosched, Kanal>),
-        Contestant::here("crossfire@gosched", crossfire::<crate::rt::Gosched>).buffered_only(),
-    ]);
-    list.push(Contestant {
-        name: "go",
-        runner: Runner::Go,
-        native: true,
-        rendezvous: true,
-        many_receivers: true,
-    });
-    list
+        Contestant::here("crossfire@gosched", crossfire::<Gosched>).buffered_only(),
+        Contestant {
+            name: "go",
+            runner: Runner::Go,
+            native: true,
+            rendezvous: true,
+            many_receivers: true,
+        },
+    ]
 }
 
 /// The one of that name.

@@ -1,7 +1,6 @@
 //! The channels under test, behind one trait.
 
 mod contract;
-#[cfg(feature = "gosched")]
 mod gosched;
 
 mod async_channel;
@@ -14,7 +13,6 @@ pub use async_channel::AsyncChannel;
 pub use contract::{Chan, Received, Sent, Tally};
 pub use crossfire::{CrossfireMpmc, CrossfireMpsc, CrossfireSpsc};
 pub use flume::Flume;
-#[cfg(feature = "gosched")]
 pub use gosched::Gosched;
 pub use kanal::Kanal;
 pub use tokio::Tokio;
