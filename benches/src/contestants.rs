@@ -1,0 +1,130 @@
+//! Who takes part: each channel on the runtime it is usually used with and on gosched's, each runtime by itself, and Go.
+//!
+//! A name alone stands for the usual pair (`tokio` is tokio's `mpsc` on tokio); `kanal@tokio` is a channel on a runtime.
+
+use crate::chan;
+use crate::rt::Rt;
+use crate::work::{self, Reading, Setting, Work};
+
+/// One who is measured.
+#[derive(Clone, Copy)]
+pub struct Contestant {
+    /// As it is chosen and printed.
+    pub name: &'static str,
+    /// How it is run.
+    pub runner: Runner,
+    /// Whether it stands for its runtime in the rows without channels.
+    pub native: bool,
+    /// Whether its channel has a capacity of zero.
+    pub rendezvous: bool,
+    /// Whether its channel can have several receivers.
+    pub many_receivers: bool,
+}
+
+/// Where the code of a contestant is.
+#[derive(Clone, Copy)]
+pub enum Runner {
+    /// In this program.
+    Here(fn(Work, Setting) -> Result<Reading, String>),
+    /// In the Go twin.
+    Go,
+}
+
+impl Contestant {
+    /// Whether it can do `work`.
+    pub fn takes(&self, work: Work) -> bool {
+        if work.is_scheduler() {
+            self.native
+        } else {
+            self.many_receivers || work.ends().1 == 1
+        }
+    }
+
+    /// Whether it does `work` with a buffer of one because it has no channel without.
+    pub fn makes_do_with_one(&self, work: Work) -> bool {
+        work.is_rendezvous() && !self.rendezvous
+    }
+
+    const fn here(name: &'static str, run: fn(Work, Setting) -> Result<Reading, String>) -> Self {
+        Contestant {
+            name,
+            runner: Runner::Here(run),
+            native: false,
+            rendezvous: true,
+            many_receivers: true,
+        }
+    }
+
+    const fn native(mut self) -> Self {
+        self.native = true;
+        self
+    }
+
+    const fn buffered_only(mut self) -> Self {
+        self.rendezvous = false;
+        self
+    }
+
+    const fn single_receiver(mut self) -> Self {
+        self.many_receivers = false;
+        self
+    }
+}
+
+/// All of them, in the order of the report.
+pub fn all() -> Vec<Contestant> {
+    use crate::chan::{AsyncChannel, Flume, Kanal};
+    use crate::rt::{Gosched, Smol, Tokio};
+
+    vec![
+        Contestant::here("gosched", either::<Gosched, chan::Gosched>).native(),
+        Contestant::here("gosched@tokio", either::<Tokio, chan::Gosched>),
+        Contestant::here("tokio", either::<Tokio, chan::Tokio>)
+            .native()
+            .buffered_only()
+            .single_receiver(),
+        Contestant::here("tokio@gosched", either::<Gosched, chan::Tokio>)
+            .buffered_only()
+            .single_receiver(),
+        Contestant::here("smol", either::<Smol, AsyncChannel>)
+            .native()
+            .buffered_only(),
+        Contestant::here("async-channel@tokio", either::<Tokio, AsyncChannel>).buffered_only(),
+        Contestant::here("async-channel@gosched", either::<Gosched, AsyncChannel>).buffered_only(),
+        Contestant::here("flume@tokio", either::<Tokio, Flume>),
+        Contestant::here("flume@gosched", either::<Gosched, Flume>),
+        Contestant::here("kanal@tokio", either::<Tokio, Kanal>),
+        Contestant::here("kanal@gosched", either::<Gosched, Kanal>),
+        Contestant::here("crossfire@tokio", crossfire::<Tokio>).buffered_only(),
+        Contestant::here("crossfire@gosched", crossfire::<Gosched>).buffered_only(),
+        Contestant {
+            name: "go",
+            runner: Runner::Go,
+            native: true,
+            rendezvous: true,
+            many_receivers: true,
+        },
+    ]
+}
+
+/// The one of that name.
+pub fn named(name: &str) -> Option<Contestant> {
+    all().into_iter().find(|contestant| contestant.name == name)
+}
+
+fn either<R: Rt, C: chan::Chan>(work: Work, setting: Setting) -> Result<Reading, String> {
+    if work.is_scheduler() {
+        work::run_scheduler::<R>(work, setting)
+    } else {
+        work::run_channels::<R, C>(work, setting)
+    }
+}
+
+/// crossfire, by the narrowest of its families that the workload fits.
+fn crossfire<R: Rt>(work: Work, setting: Setting) -> Result<Reading, String> {
+    match work.ends() {
+        (1, 1) => work::run_channels::<R, chan::CrossfireSpsc>(work, setting),
+        (_, 1) => work::run_channels::<R, chan::CrossfireMpsc>(work, setting),
+        _ => work::run_channels::<R, chan::CrossfireMpmc>(work, setting),
+    }
+}

@@ -1,0 +1,48 @@
+//! gosched's own runtime.
+
+use super::Rt;
+
+/// See the module.
+pub struct Gosched;
+
+impl Rt for Gosched {
+    type Join<T: Send + 'static> = gosched::JoinHandle<T>;
+
+    fn start<F>(procs: usize, main: F) -> Result<F::Output, String>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let runtime = gosched::runtime::Runtime::builder()
+            .procs(procs)
+            .build()
+            .map_err(|error| format!("gosched does not start: {error}"))?;
+        let main = runtime.handle().go(main);
+        runtime
+            .block_on(main)
+            .map_err(|error| format!("the workload failed: {error}"))
+    }
+
+    fn spawn<F>(future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        gosched::go(future)
+    }
+
+    fn value<T: Send + 'static>(joined: <Self::Join<T> as Future>::Output) -> T {
+        joined.expect("no task of a workload panics")
+    }
+
+    fn detach<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(gosched::go(future));
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        gosched::yield_now()
+    }
+}
