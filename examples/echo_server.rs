@@ -18,7 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 #[gosched::main]
 async fn main() -> ExitCode {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7000".to_owned());
+    let address = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "127.0.0.1:7000".to_owned());
     let listener = match TcpListener::bind(&address).await {
         Ok(listener) => listener,
         Err(error) => {
@@ -61,7 +63,11 @@ async fn main() -> ExitCode {
 
     drop(listener);
     connections.wait().await;
-    println!("{} connections, {} bytes", served.load(Relaxed), echoed.load(Relaxed));
+    println!(
+        "{} connections, {} bytes",
+        served.load(Relaxed),
+        echoed.load(Relaxed)
+    );
     ExitCode::SUCCESS
 }
 

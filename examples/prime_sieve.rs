@@ -29,7 +29,14 @@ async fn main() {
         let Some(prime) = chain.recv().await else {
             break; // the counter has reached the end of u32
         };
-        print!("{prime}{}", if nth % 10 == 0 || nth == how_many { '\n' } else { ' ' });
+        print!(
+            "{prime}{}",
+            if nth % 10 == 0 || nth == how_many {
+                '\n'
+            } else {
+                ' '
+            }
+        );
         last = Some(prime);
         chain = strike_out_multiples_of(prime, chain);
     }

@@ -26,7 +26,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 #[gosched::main]
 async fn main() -> ExitCode {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let address = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let listener = match TcpListener::bind(&address).await {
         Ok(listener) => listener,
         Err(error) => {
@@ -54,7 +56,10 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
         .route("/report/{rows}", get(report))
         .layer(middleware::from_fn(with_id_and_deadline));
     // The requests do not derive from `stop`: those that have begun are finished after the signal.
-    http::serve(listener, app).with_context(stop).base_context(Context::background()).await
+    http::serve(listener, app)
+        .with_context(stop)
+        .base_context(Context::background())
+        .await
 }
 
 /// A Context that is done on the first SIGINT or SIGTERM.

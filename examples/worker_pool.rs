@@ -26,14 +26,21 @@ type Hash = [u8; 32];
 /// What `main` hears from the walker and the workers.
 enum Event {
     Found,
-    Hashed { worker: usize, bytes: u64, hash: Hash, took: Duration },
+    Hashed {
+        worker: usize,
+        bytes: u64,
+        hash: Hash,
+        took: Duration,
+    },
     Unreadable(PathBuf, io::Error),
 }
 
 #[gosched::main]
 async fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
-    let root = args.next().map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let root = args
+        .next()
+        .map_or_else(|| PathBuf::from("."), PathBuf::from);
     let workers = match args.next() {
         None => 2 * runtime::gomaxprocs(0),
         Some(arg) => match arg.to_str().and_then(|arg| arg.parse().ok()) {
@@ -45,7 +52,10 @@ async fn main() -> ExitCode {
         return usage(&format!("{}: {error}", root.display()));
     }
 
-    println!("hashing every file below {} with {workers} workers", root.display());
+    println!(
+        "hashing every file below {} with {workers} workers",
+        root.display()
+    );
     let began = Instant::now();
 
     let (ctx, cancel) = Context::background().with_cancel();
@@ -137,7 +147,12 @@ async fn work(worker: usize, ctx: Context, paths: Receiver<PathBuf>, events: Sen
         };
         let began = Instant::now();
         let event = match runtime::block_in_place(|| hash(&path, &ctx, &mut buffer)) {
-            Ok(Some((bytes, hash))) => Event::Hashed { worker, bytes, hash, took: began.elapsed() },
+            Ok(Some((bytes, hash))) => Event::Hashed {
+                worker,
+                bytes,
+                hash,
+                took: began.elapsed(),
+            },
             Ok(None) => return, // cancelled in the middle of it
             Err(error) => Event::Unreadable(path, error),
         };
@@ -191,7 +206,12 @@ impl Sum {
     fn add(&mut self, event: Event) {
         match event {
             Event::Found => {}
-            Event::Hashed { worker, bytes, hash, took } => {
+            Event::Hashed {
+                worker,
+                bytes,
+                hash,
+                took,
+            } => {
                 for line in [&mut self.workers[worker], &mut self.total] {
                     line.files += 1;
                     line.bytes += bytes;
@@ -204,7 +224,10 @@ impl Sum {
     }
 
     fn print(&self, elapsed: Duration) {
-        println!("{:<8} {:>9} {:>12} {:>14}", "worker", "files", "bytes", "rate");
+        println!(
+            "{:<8} {:>9} {:>12} {:>14}",
+            "worker", "files", "bytes", "rate"
+        );
         for (worker, line) in self.workers.iter().enumerate() {
             print_line(&worker.to_string(), line, line.busy);
         }

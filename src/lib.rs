@@ -1,10 +1,67 @@
-//! Go's goroutine architecture for async Rust.
+//! Go's goroutine architecture for async Rust: goroutines on a G/P/M scheduler, channels with direct
+//! hand-off, `select!` with send arms, and `Context`.
+//!
+//! ```
+//! use gosched::{chan, go, select, time};
+//! use std::time::Duration;
+//!
+//! #[gosched::main]
+//! async fn main() {
+//!     let (tx, rx) = chan(0);
+//!     go!(clone(tx) {
+//!         for n in 1..=3 {
+//!             tx.send(n).await.unwrap();
+//!         }
+//!     });
+//!     drop(tx);
+//!     let mut sum = 0;
+//!     loop {
+//!         select! {
+//!             n = rx.recv() => match n {
+//!                 Some(n) => sum += n,
+//!                 None => break,
+//!             },
+//!             _ = time::after(Duration::from_secs(10)) => panic!("too slow"),
+//!         }
+//!     }
+//!     assert_eq!(sum, 6);
+//! }
+//! ```
+//!
+//! | Go                             | here                                              |
+//! |--------------------------------|---------------------------------------------------|
+//! | `go f()`                       | [`go`](go()), [`go!`]                             |
+//! | `make(chan T, n)`              | [`chan`](chan())                                  |
+//! | `select { … }`                 | [`select!`]                                       |
+//! | `context.Context`              | [`Context`]                                       |
+//! | `time.After`, `time.NewTicker` | [`time`]                                          |
+//! | `sync.WaitGroup`               | [`sync::WaitGroup`]                               |
+//! | `runtime.GOMAXPROCS` …         | [`runtime`]                                       |
+//! | `net/http`'s server            | `http::serve` (feature `http`)                    |
+//!
+//! Everything in tokio's ecosystem runs in a goroutine as it is: the poller is tokio's I/O driver, and
+//! every goroutine is inside its context.
+
+// The attribute macros name the crate by its own name, also inside its own tests.
+extern crate self as gosched;
 
 pub mod chan;
+pub mod context;
+#[cfg(feature = "http")]
+pub mod http;
 mod loom;
 pub mod runtime;
 pub mod select;
+pub mod sync;
 pub mod time;
 
+#[doc(hidden)]
+pub use gosched_macros::__select;
+pub use gosched_macros::{main, test};
+
+#[doc(inline)]
 pub use chan::chan;
+#[doc(inline)]
+pub use context::Context;
+#[doc(inline)]
 pub use runtime::{JoinError, JoinHandle, block_on, go, yield_now};

@@ -22,9 +22,7 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
-use syn::{
-    Attribute, Error, Expr, Path, Result, Signature, Token, Visibility, parse2, token,
-};
+use syn::{Attribute, Error, Expr, Path, Result, Signature, Token, Visibility, parse2, token};
 
 /// Which of the two attributes it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,11 +61,18 @@ impl Parse for Function {
         let not_a_function = "this attribute belongs on an `async fn`";
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
-        let signature = input.parse().map_err(|e: Error| Error::new(e.span(), not_a_function))?;
+        let signature = input
+            .parse()
+            .map_err(|e: Error| Error::new(e.span(), not_a_function))?;
         if !input.peek(token::Brace) {
             return Err(Error::new_spanned(&signature, "the function has no body"));
         }
-        Ok(Self { attributes, visibility, signature, body: input.parse()? })
+        Ok(Self {
+            attributes,
+            visibility,
+            signature,
+            body: input.parse()?,
+        })
     }
 }
 
@@ -79,22 +84,34 @@ impl Function {
             Kind::Test => "test",
         };
         let error = |tokens: &dyn quote::ToTokens, what: &str| {
-            Err(Error::new_spanned(tokens.to_token_stream(), format!("#[gosched::{name}] {what}")))
+            Err(Error::new_spanned(
+                tokens.to_token_stream(),
+                format!("#[gosched::{name}] {what}"),
+            ))
         };
         if signature.asyncness.is_none() {
-            return error(&signature.fn_token, "runs an `async fn`: write `async` before `fn`");
+            return error(
+                &signature.fn_token,
+                "runs an `async fn`: write `async` before `fn`",
+            );
         }
         if let Some(abi) = &signature.abi {
             return error(abi, "takes no `extern` function");
         }
         if !signature.generics.params.is_empty() {
-            return error(&signature.generics, "takes no generic function: nobody would choose the types");
+            return error(
+                &signature.generics,
+                "takes no generic function: nobody would choose the types",
+            );
         }
         if let Some(clause) = &signature.generics.where_clause {
             return error(clause, "takes no `where` clause");
         }
         if !signature.inputs.is_empty() {
-            return error(&signature.inputs, "takes no function with arguments: nobody would pass them");
+            return error(
+                &signature.inputs,
+                "takes no function with arguments: nobody would pass them",
+            );
         }
         if let Some(dots) = &signature.variadic {
             return error(dots, "takes no variadic function");
@@ -107,7 +124,12 @@ impl Function {
     }
 
     fn run_by(&self, kind: Kind, options: &Options) -> TokenStream {
-        let Self { attributes, visibility, signature, body } = self;
+        let Self {
+            attributes,
+            visibility,
+            signature,
+            body,
+        } = self;
         let site = Span::mixed_site();
         let name = &signature.ident;
         let output = &signature.output;
@@ -126,7 +148,10 @@ impl Function {
                 quote_spanned!(site=> test),
             ),
         };
-        let procs = options.procs.as_ref().map(|n| quote_spanned!(site=> .procs(#n)));
+        let procs = options
+            .procs
+            .as_ref()
+            .map(|n| quote_spanned!(site=> .procs(#n)));
         quote_spanned! {site=>
             #test
             #(#attributes)*
@@ -146,7 +171,12 @@ impl Function {
 
     /// What stands beside an error: the function as it was, but a `main` that the compiler accepts.
     fn kept(mut self) -> TokenStream {
-        let Self { attributes, visibility, signature, body } = &mut self;
+        let Self {
+            attributes,
+            visibility,
+            signature,
+            body,
+        } = &mut self;
         if signature.ident == "main" {
             signature.asyncness = None;
             return quote!(#visibility #signature { ::core::unreachable!() });
@@ -185,7 +215,10 @@ impl Parse for Options {
                     return Err(Error::new_spanned(key, message));
                 }
                 if !input.peek(Token![=]) {
-                    return Err(Error::new_spanned(key, "`procs` takes a number: `procs = N`"));
+                    return Err(Error::new_spanned(
+                        key,
+                        "`procs` takes a number: `procs = N`",
+                    ));
                 }
                 input.parse::<Token![=]>()?;
                 if options.procs.is_some() {
@@ -207,6 +240,8 @@ impl Parse for Options {
 
 fn is_zero(expr: &Expr) -> bool {
     let Expr::Lit(lit) = expr else { return false };
-    let syn::Lit::Int(int) = &lit.lit else { return false };
+    let syn::Lit::Int(int) = &lit.lit else {
+        return false;
+    };
     int.base10_digits() == "0"
 }

@@ -96,7 +96,11 @@ fn expand(select: &Select) -> TokenStream {
     }
 
     let several = names.len() + usize::from(select.default.is_some()) > 1;
-    let bodies = select.arms.iter().zip(&names).map(|(arm, n)| run_body(arm, n, several));
+    let bodies = select
+        .arms
+        .iter()
+        .zip(&names)
+        .map(|(arm, n)| run_body(arm, n, several));
     let default_body = select.default.as_ref().map(|body| {
         let index = default.index;
         quote_spanned!(site=> #index => #body,)

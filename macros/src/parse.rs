@@ -137,7 +137,12 @@ impl Parse for Arm {
             return Err(at_next(input, &operation, message));
         }
         let body = body(input)?;
-        Ok(Arm { pat, operation, guard, body })
+        Ok(Arm {
+            pat,
+            operation,
+            guard,
+            body,
+        })
     }
 }
 
@@ -178,7 +183,10 @@ fn biased(input: ParseStream) -> Result<bool> {
     }
     let word: Ident = input.parse()?;
     if !input.peek(Token![;]) {
-        return Err(Error::new(word.span(), "`biased` ends in a semicolon: `biased;`"));
+        return Err(Error::new(
+            word.span(),
+            "`biased` ends in a semicolon: `biased;`",
+        ));
     }
     input.parse::<Token![;]>()?;
     Ok(true)
@@ -228,10 +236,17 @@ fn reject_foreign_keywords(input: ParseStream) -> Result<()> {
 
 /// Whether the word `word` comes; `r#word` is a name like any other.
 fn is_word(input: ParseStream, word: &str) -> bool {
-    input.cursor().ident().is_some_and(|(ident, _)| ident == word)
+    input
+        .cursor()
+        .ident()
+        .is_some_and(|(ident, _)| ident == word)
 }
 
 /// An error at the token that comes, or at the end of what was read before if nothing comes.
 fn at_next(input: ParseStream, before: impl ToTokens, message: String) -> Error {
-    if input.is_empty() { Error::new_spanned(before, message) } else { input.error(message) }
+    if input.is_empty() {
+        Error::new_spanned(before, message)
+    } else {
+        input.error(message)
+    }
 }

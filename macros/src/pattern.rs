@@ -18,8 +18,9 @@ pub(crate) fn refutable(pat: &Pat) -> Option<&Pat> {
         Pat::Lit(_) | Pat::Range(_) => Some(pat),
         Pat::Ident(p) => match &p.subpat {
             Some((_, inner)) => refutable(inner),
-            None => (p.by_ref.is_none() && p.mutability.is_none() && p.ident == "None")
-                .then_some(pat),
+            None => {
+                (p.by_ref.is_none() && p.mutability.is_none() && p.ident == "None").then_some(pat)
+            }
         },
         Pat::Path(p) => (variant(&p.path) == Some("None")).then_some(pat),
         Pat::TupleStruct(p) => match variant(&p.path) {
@@ -46,10 +47,7 @@ pub(crate) fn refutable(pat: &Pat) -> Option<&Pat> {
             first
         }
         // A negative number comes as unparsed tokens.
-        Pat::Verbatim(tokens) => tokens
-            .to_string()
-            .starts_with('-')
-            .then_some(pat),
+        Pat::Verbatim(tokens) => tokens.to_string().starts_with('-').then_some(pat),
         _ => None,
     }
 }
@@ -109,7 +107,9 @@ mod tests {
     use syn::parse::Parser as _;
 
     fn judge(pattern: &str) -> Option<String> {
-        let pat = Pat::parse_multi_with_leading_vert.parse_str(pattern).unwrap();
+        let pat = Pat::parse_multi_with_leading_vert
+            .parse_str(pattern)
+            .unwrap();
         refutable(&pat).map(|part| part.to_token_stream().to_string())
     }
 
@@ -140,7 +140,10 @@ mod tests {
             ("Ok(_)", "Ok (_)"),
             ("Err(e)", "Err (e)"),
             ("Option::Some(v)", "Option :: Some (v)"),
-            ("::core::option::Option::None", ":: core :: option :: Option :: None"),
+            (
+                "::core::option::Option::None",
+                ":: core :: option :: Option :: None",
+            ),
             ("(a, Some(b))", "Some (b)"),
             ("Point { x: Ok(x), .. }", "Ok (x)"),
             ("whole @ Some(_)", "Some (_)"),
@@ -165,8 +168,13 @@ mod tests {
 
     #[test]
     fn alternatives_that_may_cover_the_type_together_are_left_to_the_compiler() {
-        for pattern in ["Ok(n) | Err(n)", "Some(_) | None", "true | false", "| Ok(n) | Err(n)", "1 | _"]
-        {
+        for pattern in [
+            "Ok(n) | Err(n)",
+            "Some(_) | None",
+            "true | false",
+            "| Ok(n) | Err(n)",
+            "1 | _",
+        ] {
             assert_eq!(judge(pattern), None, "{pattern}");
         }
     }

@@ -57,8 +57,7 @@ pub(super) async fn run<S, B>(
 {
     let _open = open;
     let service = PerRequest::new(service, base);
-    let mut conn =
-        pin!(protocol.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let mut conn = pin!(protocol.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let mut done = pin!(ctx.done());
     let mut draining = false;
     let end = poll_fn(|cx| {

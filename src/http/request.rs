@@ -34,7 +34,10 @@ pub(super) struct PerRequest<S> {
 
 impl<S> PerRequest<S> {
     pub(super) fn new(service: S, base: Context) -> Self {
-        PerRequest { service: TowerToHyperService::new(service), base }
+        PerRequest {
+            service: TowerToHyperService::new(service),
+            base,
+        }
     }
 }
 
@@ -50,7 +53,10 @@ where
         let (ctx, cancel) = self.base.with_cancel();
         request.extensions_mut().insert(ctx);
         let handler = hyper::service::Service::call(&self.service, request);
-        Handling { handler, cancel: Some(cancel) }
+        Handling {
+            handler,
+            cancel: Some(cancel),
+        }
     }
 }
 
@@ -76,7 +82,10 @@ where
         let this = self.project();
         let response = ready!(this.handler.poll(cx))?;
         let cancel = this.cancel.take();
-        Poll::Ready(Ok(response.map(|body| Answer { body, _cancel: cancel })))
+        Poll::Ready(Ok(response.map(|body| Answer {
+            body,
+            _cancel: cancel,
+        })))
     }
 }
 

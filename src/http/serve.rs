@@ -89,7 +89,12 @@ use crate::{go, time};
 /// # }
 /// ```
 pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
-    Serve { listener, service, ctx: Context::background(), base: None }
+    Serve {
+        listener,
+        service,
+        ctx: Context::background(),
+        base: None,
+    }
 }
 
 /// A server that is about to start: what [`serve`] returns. Await it.
@@ -159,7 +164,9 @@ impl<S> Serve<S> {
 
 impl<S> fmt::Debug for Serve<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Serve").field("listener", &self.listener).finish_non_exhaustive()
+        f.debug_struct("Serve")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
     }
 }
 
@@ -207,7 +214,12 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let Serve { listener, service, ctx, base } = server;
+    let Serve {
+        listener,
+        service,
+        ctx,
+        base,
+    } = server;
     let base = base.unwrap_or_else(|| ctx.clone());
     let protocol = conn::protocol();
     // The capacity is the least that tokio allows; nothing is ever sent.

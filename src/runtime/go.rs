@@ -122,7 +122,9 @@ pub fn goid() -> Option<GoId> {
 /// How many goroutines live on the current runtime (outside any: on the default one). Go's
 /// `runtime.NumGoroutine`. Racy, as there.
 pub fn num_goroutine() -> usize {
-    usize::try_from(handle::sched_or_default().live()).unwrap_or(usize::MAX)
+    handle::Handle::try_current()
+        .unwrap_or_else(handle::Handle::default_runtime)
+        .num_goroutine()
 }
 
 /// How many CPUs the process may use, affinity and cgroup quota counted. Go's `runtime.NumCPU`.

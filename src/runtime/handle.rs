@@ -150,6 +150,11 @@ impl Handle {
         self.sched.spawn(future, Location::caller())
     }
 
+    /// How many goroutines live on this runtime; see [`num_goroutine`](super::num_goroutine).
+    pub fn num_goroutine(&self) -> usize {
+        usize::try_from(self.sched.live()).unwrap_or(usize::MAX)
+    }
+
     /// See [`Runtime::block_on`].
     ///
     /// # Panics

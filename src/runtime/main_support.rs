@@ -30,7 +30,9 @@ impl Setup {
     /// For `#[gosched::main]`.
     #[must_use]
     pub fn main() -> Self {
-        Self { builder: Runtime::builder() }
+        Self {
+            builder: Runtime::builder(),
+        }
     }
 
     /// For `#[gosched::test]`: the one place where tests are given other settings than programs.
@@ -48,7 +50,7 @@ impl Setup {
     }
 
     #[track_caller]
-    fn build(mut self) -> Runtime {
+    fn build(self) -> Runtime {
         match self.builder.build() {
             Ok(runtime) => runtime,
             Err(error) => panic!("the runtime could not be started: {error}"),

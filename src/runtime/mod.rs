@@ -18,8 +18,10 @@ pub(crate) mod coop;
 pub(crate) mod current;
 mod g;
 mod go;
+mod go_macro;
 mod handle;
 mod m;
+mod main_support;
 mod netpoll;
 pub(crate) mod p;
 mod sched;
@@ -33,3 +35,9 @@ pub use go::{block_in_place, go, goexit, goid, gomaxprocs, num_cpu, num_goroutin
 pub(crate) use handle::default_sched;
 pub use handle::{Handle, Runtime, block_on};
 pub(crate) use sched::arm_timer;
+
+/// What the attribute macros expand to. Not for use by hand, and free to change.
+#[doc(hidden)]
+pub mod __private {
+    pub use super::main_support::*;
+}

@@ -42,6 +42,8 @@ mod order;
 mod any;
 mod dynamic;
 
+mod macros;
+
 pub use any::{RecvAny, recv_any};
 pub use dynamic::{Running, Select};
 

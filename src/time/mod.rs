@@ -30,3 +30,8 @@ pub use sleep::{After, Sleep, after, sleep, sleep_until};
 pub use ticker::{Tick, Ticker};
 pub use timeout::{Elapsed, Timeout, timeout};
 pub use timer::{Fired, Timer};
+
+impl crate::select::__private::Level for Sleep {}
+impl crate::select::__private::Level for After {}
+impl crate::select::__private::Level for Fired<'_> {}
+impl crate::select::__private::Level for Tick<'_> {}

@@ -166,12 +166,6 @@ impl Header {
         self.wait_site
             .store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
     }
-
-    pub(crate) fn wait(&self) -> (u8, Option<&'static Location<'static>>) {
-        let site = self.wait_site.load(Ordering::Relaxed);
-        // SAFETY: null, or a `&'static Location`.
-        (self.wait.load(Ordering::Relaxed), unsafe { site.as_ref() })
-    }
 }
 
 impl G {

@@ -69,6 +69,7 @@ impl fmt::Display for GoId {
 pub struct JoinHandle<T> {
     g: Option<G>,
     id: u64,
+    frame: usize,
     _result: PhantomData<T>,
 }
 
@@ -99,6 +100,12 @@ impl<T> JoinHandle<T> {
     /// The goroutine's number.
     pub fn id(&self) -> GoId {
         GoId::new(self.id).expect("goroutine numbers start at 1")
+    }
+
+    /// The size of the goroutine's frame in bytes: its future, with all that it holds across an
+    /// `.await`. Where Go grows a stack, a future has one frame of exactly this size.
+    pub fn frame_size(&self) -> usize {
+        self.frame
     }
 
     /// True once the goroutine is over: awaiting the handle will not wait.

@@ -222,16 +222,6 @@ impl State {
         self.0.load(Ordering::Acquire) & DONE != 0
     }
 
-    /// True while it is being polled (racy, for reports).
-    pub(crate) fn is_running(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & RUNNING != 0
-    }
-
-    /// True while it is in a queue (racy, for reports).
-    pub(crate) fn is_scheduled(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & SCHEDULED != 0
-    }
-
     /// True when the slot holds a waker. Only for the join handle.
     pub(crate) fn has_join_waker(&self) -> bool {
         // Relaxed: the handle itself is the only one to change the bit.

@@ -10,7 +10,7 @@ pub(crate) mod runq;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-pub(crate) use runq::{Local, Runq};
+pub(crate) use runq::Runq;
 pub(crate) use timers::{Action, NEVER, Nanos, TimerHeap, TimerNode, nanos, now};
 
 use super::g::Header;

@@ -313,11 +313,6 @@ impl TimerHeap {
         self.next.load(Ordering::Acquire)
     }
 
-    /// Timers that are armed.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().list.len()
-    }
-
     /// Fires what is due at `now`, in order of deadline; `true` = there was something.
     #[inline]
     pub(crate) fn run_due(&self, now: Nanos) -> bool {

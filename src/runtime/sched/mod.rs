@@ -171,11 +171,6 @@ impl Sched {
         started.saturating_sub(ended)
     }
 
-    /// Timers that are armed on this runtime.
-    pub(crate) fn timers(&self) -> usize {
-        self.all_ps().map(|p| p.timers.len()).sum()
-    }
-
     pub(crate) fn is_stopping(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `shutdown`.
         self.stopping.load(Ordering::Acquire)

@@ -67,10 +67,6 @@ impl Threads {
         self.all().iter().map(|m| m.ended.get()).sum()
     }
 
-    pub(super) fn count(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
-    }
-
     pub(super) fn forget_all(&self) {
         self.all().clear();
     }
@@ -115,11 +111,6 @@ impl Threads {
 }
 
 impl Sched {
-    /// How many threads the runtime has.
-    pub(crate) fn thread_count(&self) -> usize {
-        self.threads.count()
-    }
-
     /// A goroutine was queued: starts an M to look for it when a P is idle and nobody looks yet.
     #[inline]
     pub(crate) fn wakep(&self) {
