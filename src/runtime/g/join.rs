@@ -89,10 +89,11 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub(crate) unsafe fn new(g: G) -> JoinHandle<T> {
         // SAFETY: the goroutine was just made: its references are all there.
-        let id = unsafe { g.header().id() };
+        let (id, frame) = unsafe { (g.header().id(), g.header().frame()) };
         JoinHandle {
             g: Some(g),
             id,
+            frame,
             _result: PhantomData,
         }
     }
