@@ -171,17 +171,23 @@ mod tests {
         let caller = thread::current().id();
         let count = Rc::new(Cell::new(0));
         let seen = Rc::clone(&count);
-        let future = async move {
+        // A function of its own, as the attribute makes one: what a body's future can do is known only
+        // outside the function that it stands in.
+        async fn body(seen: Rc<Cell<u32>>) -> thread::ThreadId {
             seen.set(seen.get() + 1);
             thread::current().id()
-        };
+        }
+        let future = body(seen);
         assert_eq!((&Entry(&future)).tag().run(Setup::main(), future), caller);
         assert_eq!(count.get(), 1);
     }
 
     #[test]
     fn an_output_that_is_not_send_is_returned_from_the_thread_that_calls() {
-        let future = async { Rc::new(7) };
+        async fn body() -> Rc<u32> {
+            Rc::new(7)
+        }
+        let future = body();
         assert_eq!(*(&Entry(&future)).tag().run(Setup::main(), future), 7);
     }
 
@@ -198,7 +204,7 @@ mod tests {
         let other_ended = Arc::new(AtomicBool::new(false));
         let mark = Arc::clone(&other_ended);
         let future = async move {
-            crate::go(async move {
+            let _ = crate::go(async move {
                 thread::sleep(Duration::from_millis(20));
                 // Ordering: Release; the test's Acquire load sees it once the run has panicked.
                 mark.store(true, Ordering::Release);

@@ -65,7 +65,6 @@ impl fmt::Display for GoId {
 /// assert_eq!(handle.await.unwrap(), 42);
 /// # });
 /// ```
-#[must_use = "dropping the handle detaches the goroutine; write `drop(go(…))` or `let _ = …` to say so"]
 pub struct JoinHandle<T> {
     g: Option<G>,
     id: u64,
