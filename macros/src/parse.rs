@@ -172,7 +172,7 @@ fn plain_block(input: ParseStream) -> bool {
     let ahead = input.fork();
     ahead.peek(token::Brace)
         && ahead.parse::<TokenTree>().is_ok()
-        && !(ahead.peek(Token![.]) && !ahead.peek(Token![..]))
+        && (!ahead.peek(Token![.]) || ahead.peek(Token![..]))
         && !ahead.peek(Token![?])
 }
 
