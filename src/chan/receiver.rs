@@ -22,7 +22,7 @@ use crate::loom::sync::atomic::Ordering;
 /// # Examples
 ///
 /// ```
-/// # futures::executor::block_on(async {
+/// # gosched::block_on(async {
 /// let (tx, rx) = gosched::chan(8);
 /// for n in 0..3 {
 ///     tx.send(n).await.unwrap();
@@ -94,7 +94,7 @@ impl<T> Receiver<T> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (tx, rx) = gosched::chan(1);
     /// tx.send(7).await.unwrap();
     /// tx.close();
@@ -176,7 +176,7 @@ impl<T> Receiver<T> {
     ///
     /// ```
     /// use futures::StreamExt as _;
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (tx, rx) = gosched::chan(2);
     /// tx.send(1).await.unwrap();
     /// tx.send(2).await.unwrap();
@@ -195,7 +195,7 @@ impl<T> Receiver<T> {
     ///
     /// ```
     /// use futures::StreamExt as _;
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (tx, rx) = gosched::chan(1);
     /// let mut values = rx.into_stream();
     /// tx.send(1).await.unwrap();

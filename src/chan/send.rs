@@ -120,6 +120,9 @@ pub struct SendFrom<'a, T> {
     home: &'a mut Option<T>,
 }
 
+// SAFETY: `home` is reached through an exclusive borrow only, so no value is shared.
+unsafe impl<T: std::marker::Send> Sync for SendFrom<'_, T> {}
+
 impl<'a, T> SendFrom<'a, T> {
     pub(super) fn new(
         sender: &'a Sender<T>,

@@ -22,7 +22,7 @@ use crate::loom::sync::atomic::Ordering;
 /// # Examples
 ///
 /// ```
-/// # futures::executor::block_on(async {
+/// # gosched::block_on(async {
 /// let (tx, rx) = gosched::chan(1);
 /// tx.send("hello").await.unwrap();
 /// drop(tx);
@@ -90,9 +90,9 @@ impl<T> Sender<T> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (tx, rx) = gosched::chan(0);
-    /// let (sent, received) = futures::join!(tx.send(7), rx.recv());
+    /// let (sent, received) = futures::future::join(tx.send(7), rx.recv()).await;
     /// assert_eq!(sent, Ok(()));
     /// assert_eq!(received, Some(7));
     /// # });
@@ -120,14 +120,14 @@ impl<T> Sender<T> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// use futures::FutureExt as _;
+    ///
     /// let (tx, rx) = gosched::chan(0);
     /// let mut slot = Some("kept");
     /// // Nobody receives, so this future is dropped without having sent.
-    /// assert!(futures::poll!(std::pin::pin!(tx.send_from(&mut slot))).is_pending());
+    /// assert!(tx.send_from(&mut slot).now_or_never().is_none());
     /// assert_eq!(slot, Some("kept"));
     /// # drop(rx);
-    /// # });
     /// ```
     #[track_caller]
     #[inline]
@@ -251,7 +251,7 @@ impl<T> Sender<T> {
     ///
     /// ```
     /// use futures::SinkExt as _;
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (tx, rx) = gosched::chan(2);
     /// tx.into_sink().send_all(&mut futures::stream::iter([Ok(1), Ok(2)])).await.unwrap();
     /// assert_eq!(rx.recv().await, Some(1));

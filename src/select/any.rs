@@ -29,7 +29,7 @@ use crate::chan::{Receiver, Recv};
 /// # Examples
 ///
 /// ```
-/// # futures::executor::block_on(async {
+/// # gosched::block_on(async {
 /// use gosched::select::recv_any;
 ///
 /// let (_quiet, a) = gosched::chan::<u8>(1);

@@ -36,7 +36,7 @@ use crate::chan::{Receiver, SendError, Sender};
 /// # Examples
 ///
 /// ```
-/// # futures::executor::block_on(async {
+/// # gosched::block_on(async {
 /// use gosched::select::Select;
 ///
 /// let (tx, rx) = gosched::chan(1);
@@ -95,7 +95,7 @@ impl<'a, R> Select<'a, R> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let select = gosched::select::Select::<()>::new();
     /// assert_eq!(select.default(|| ()).await, ());
     /// # });
@@ -127,7 +127,7 @@ impl<'a, R> Select<'a, R> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (tx, rx) = gosched::chan(1);
     /// tx.send(7).await.unwrap();
     /// assert_eq!(gosched::select::Select::new().recv(&rx, |v| v).await, Some(7));
@@ -147,7 +147,7 @@ impl<'a, R> Select<'a, R> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (tx, rx) = gosched::chan(1);
     /// assert!(gosched::select::Select::new().send(&tx, 7, |sent| sent.is_ok()).await);
     /// assert_eq!(rx.try_recv(), Ok(7));
@@ -168,7 +168,7 @@ impl<'a, R> Select<'a, R> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (tx, _rx) = gosched::chan(0);
     /// let mut slot = Some(7);
     /// let select = gosched::select::Select::new();
@@ -191,7 +191,7 @@ impl<'a, R> Select<'a, R> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let ready = std::future::ready(7);
     /// assert_eq!(gosched::select::Select::new().future(ready, |v| v + 1).await, 8);
     /// # });
@@ -221,7 +221,7 @@ impl<'a, R> Select<'a, R> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (_tx, rx) = gosched::chan::<u8>(1);
     /// assert_eq!(gosched::select::Select::new().recv(&rx, |v| v).default(|| None).await, None);
     /// # });
@@ -238,7 +238,7 @@ impl<'a, R> Select<'a, R> {
     /// # Examples
     ///
     /// ```
-    /// # futures::executor::block_on(async {
+    /// # gosched::block_on(async {
     /// let (tx, rx) = gosched::chan(2);
     /// tx.try_send(1).unwrap();
     /// tx.try_send(2).unwrap();
