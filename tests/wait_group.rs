@@ -106,6 +106,23 @@ fn a_released_wait_is_ready_although_the_group_is_used_again() {
 }
 
 #[test]
+fn a_released_wait_that_is_dropped_does_not_take_a_newcomers_place() {
+    let group = WaitGroup::new();
+    group.add(1);
+    let (count, waker) = counter();
+    let mut first = Box::pin(group.wait());
+    assert!(poll(first.as_mut(), &waker).is_pending());
+    group.done();
+    group.add(1);
+    let mut second = pin!(group.wait());
+    assert!(poll(second.as_mut(), &waker).is_pending());
+    drop(first);
+    group.done();
+    assert_eq!(count.0.load(SeqCst), 2);
+    assert!(poll(second.as_mut(), &waker).is_ready());
+}
+
+#[test]
 fn counting_below_zero_panics_in_gos_words_and_leaves_the_group_usable() {
     let group = WaitGroup::new();
     let panic = catch_unwind(AssertUnwindSafe(|| group.done())).unwrap_err();

@@ -307,7 +307,7 @@ impl Scope {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn dependents(&self) -> (usize, usize) {
         let inner = lock(&self.inner);
         (inner.dependents.len(), inner.dependents.capacity())

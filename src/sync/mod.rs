@@ -8,4 +8,7 @@
 pub(crate) mod roster;
 mod wait_group;
 
+#[cfg(all(test, loom))]
+mod tests;
+
 pub use wait_group::{Wait, WaitGroup};

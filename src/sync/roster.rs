@@ -67,13 +67,13 @@ impl<T> Roster<T> {
         self.live == 0
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         self.live
     }
 
     /// How many members there is room for without growing.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn capacity(&self) -> usize {
         1 + self.rest.capacity()
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use loom::future::block_on;
+use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::super::{Context, ContextError};
@@ -42,12 +43,20 @@ fn a_wait_begun_while_the_context_is_cancelled_ends() {
 }
 
 #[test]
-fn whoever_sees_the_error_sees_the_cause() {
+fn whoever_sees_the_error_sees_the_cause_and_what_was_done_before() {
     loom::model(|| {
+        let before = Arc::new(AtomicUsize::new(0));
         let (ctx, cancel) = Context::background().with_cancel();
-        let canceller = thread::spawn(move || cancel.cancel_cause("stop"));
+        let canceller = {
+            let before = before.clone();
+            thread::spawn(move || {
+                before.store(1, Ordering::Relaxed);
+                cancel.cancel_cause("stop");
+            })
+        };
         if ctx.err().is_some() {
             assert_eq!(ctx.cause().unwrap().to_string(), "stop");
+            assert_eq!(before.load(Ordering::Relaxed), 1);
         }
         canceller.join().unwrap();
     });

@@ -35,6 +35,16 @@ fn a_million_short_children_do_not_grow_their_parent() {
 }
 
 #[test]
+fn a_child_that_is_cancelled_leaves_its_parent_although_its_handle_is_kept() {
+    let (parent, _cancel) = Context::background().with_cancel();
+    let (child, cancel) = parent.with_cancel();
+    assert_eq!(dependents(&parent).0, 1);
+    cancel.cancel();
+    assert_eq!(dependents(&parent).0, 0);
+    assert!(child.err().is_some());
+}
+
+#[test]
 fn a_burst_of_children_gives_its_room_back() {
     let (parent, _cancel) = Context::background().with_cancel();
     let children: Vec<_> = (0..10_000).map(|_| parent.with_cancel()).collect();
