@@ -280,9 +280,9 @@ impl G {
     ///
     /// # Safety
     /// state I5 allows the caller the access that it makes.
-    pub(super) unsafe fn join_waker<'a>(self) -> *mut Option<Waker> {
+    pub(super) unsafe fn join_waker(self) -> *mut Option<Waker> {
         // SAFETY: cell I1.
-        unsafe { self.header::<'a>().join_waker.get() }
+        unsafe { self.header().join_waker.get() }
     }
 }
 

@@ -43,6 +43,8 @@ const ABORTED: usize = 1 << 3;
 const JOIN_INTEREST: usize = 1 << 4;
 const JOIN_WAKER: usize = 1 << 5;
 const REF: usize = 1 << 6;
+/// At birth: about to be queued, with the alive reference and the join handle's.
+const FRESH: usize = SCHEDULED | JOIN_INTEREST | (2 * REF);
 
 /// The word. Written by Ms, wakers and the join handle; what each write publishes is said at the
 /// transition.
@@ -103,15 +105,14 @@ pub(crate) enum Detach {
 impl State {
     /// A goroutine about to be queued, with its alive reference and that of its join handle.
     pub(crate) fn new() -> State {
-        State(AtomicUsize::new(SCHEDULED | JOIN_INTEREST | 2 * REF))
+        State(AtomicUsize::new(FRESH))
     }
 
     /// Starts a new life in a recycled cell. The caller owns the cell alone.
     pub(crate) fn reset(&self) {
         // Ordering: Release pairs with the Acquire in `request_cancel`, which may look at a recycled
         // cell from the list of all goroutines and must see the new life's fields.
-        self.0
-            .store(SCHEDULED | JOIN_INTEREST | 2 * REF, Ordering::Release);
+        self.0.store(FRESH, Ordering::Release);
     }
 
     /// Queue → poll.
@@ -265,10 +266,9 @@ impl State {
     #[inline]
     #[must_use]
     pub(crate) fn detach_fast(&self) -> bool {
-        let fresh = SCHEDULED | JOIN_INTEREST | 2 * REF;
         // Ordering: Release: the handle's accesses happen before the cell is recycled.
         self.0
-            .compare_exchange(fresh, SCHEDULED | REF, Ordering::Release, Ordering::Relaxed)
+            .compare_exchange(FRESH, SCHEDULED | REF, Ordering::Release, Ordering::Relaxed)
             .is_ok()
     }
 

@@ -263,11 +263,11 @@ impl<T> Steal<'_, T> {
     /// True when the ring is empty (racy, exact for the owner).
     #[inline]
     pub(crate) fn ring_is_empty(&self) -> bool {
-        self.len() == 0
+        self.ring_len() == 0
     }
 
     /// Items in the ring (racy).
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn ring_len(&self) -> usize {
         // Ordering: Acquire pairs with the stores and CASes that publish items; after a SeqCst fence
         // (sched/wake) a push before the pusher's fence is seen.
         let head = self.0.head.load(Ordering::Acquire);
@@ -279,7 +279,7 @@ impl<T> Steal<'_, T> {
     /// `runnext` to the ring: the tail is read again, as in Go's `runqempty`.
     pub(crate) fn is_empty(&self) -> bool {
         loop {
-            // Ordering: Acquire, as in `len`; the order of the three looks is what counts.
+            // Ordering: Acquire, as in `ring_len`; the order of the three looks is what counts.
             let head = self.0.head.load(Ordering::Acquire);
             let tail = self.0.tail.load(Ordering::Acquire);
             let next = self.0.runnext.load(Ordering::Acquire);
