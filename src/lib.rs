@@ -42,6 +42,8 @@
 //! Everything in tokio's ecosystem runs in a goroutine as it is: the poller is tokio's I/O driver, and
 //! every goroutine is inside its context.
 
+#![warn(unreachable_pub)]
+
 // The attribute macros name the crate by its own name, also inside its own tests.
 extern crate self as gosched;
 
