@@ -150,6 +150,8 @@ fn ended_early(runtime: Runtime, error: JoinError) -> ! {
     panic!("no goroutines (main called runtime.Goexit) - deadlock!");
 }
 
+// The borrow is the trick: `tag` is looked for on `&Entry`, as in the attribute's expansion.
+#[allow(clippy::needless_borrow)]
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,11 +206,11 @@ mod tests {
         let other_ended = Arc::new(AtomicBool::new(false));
         let mark = Arc::clone(&other_ended);
         let future = async move {
-            let _ = crate::go(async move {
+            drop(crate::go(async move {
                 thread::sleep(Duration::from_millis(20));
                 // Ordering: Release; the test's Acquire load sees it once the run has panicked.
                 mark.store(true, Ordering::Release);
-            });
+            }));
             crate::runtime::goexit().await
         };
         let run = || -> () { (&Entry(&future)).tag().run(Setup::main(), future) };
