@@ -181,7 +181,13 @@ fn run_body(arm: &Arm, n: &Names, several: bool) -> TokenStream {
     if let Pat::Wild(_) = pat {
         // Dropped with the whole and never named: reading a value of type `!` would make the
         // compiler call the body unreachable.
-        return quote_spanned!(site=> #index => { ::core::mem::drop(out); #body });
+        return quote_spanned! {site=>
+            #index => {
+                #[allow(clippy::drop_non_drop, dropping_copy_types, dropping_references)]
+                ::core::mem::drop(out);
+                #body
+            }
+        };
     }
     let others = several.then(|| quote_spanned!(site=> _ => ::core::unreachable!(),));
     quote_spanned! {site=>

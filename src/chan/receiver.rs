@@ -290,7 +290,7 @@ impl<T> Receiver<T> {
         self.raw().map(NonNull::cast) == other.address()
     }
 
-    /// How many [`Sender`]s the channel has; 0 for a nil channel.
+    /// How many [`Sender`](crate::chan::Sender)s the channel has; 0 for a nil channel.
     ///
     /// # Examples
     ///

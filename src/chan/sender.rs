@@ -361,7 +361,7 @@ impl<T> Sender<T> {
             .map_or(0, |chan| chan.senders.load(Ordering::Relaxed))
     }
 
-    /// How many [`Receiver`]s the channel has; 0 for a nil channel.
+    /// How many [`Receiver`](crate::chan::Receiver)s the channel has; 0 for a nil channel.
     ///
     /// # Examples
     ///

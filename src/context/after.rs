@@ -45,7 +45,7 @@ impl Context {
     /// is.
     ///
     /// Several functions of one context start in no particular order, and do not wait for each
-    /// other. The function may block as any goroutine may; what it spawns with [`go`](crate::go)
+    /// other. The function may block as any goroutine may; what it spawns with [`go`](crate::go())
     /// may await. It is kept until the context is done or [`StopFunc::stop`] is called, although no
     /// handle of the context is left.
     ///

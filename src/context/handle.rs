@@ -281,7 +281,7 @@ impl Context {
     /// The context is looked at first, on every poll: when both are so far, the context wins, and a
     /// request that was cancelled does no more work. (Go's `select` over the two would toss a
     /// coin.) The future is dropped before the result is handed on. What this returns owns a handle
-    /// of the context, so it may be given to [`go`](crate::go).
+    /// of the context, so it may be given to [`go`](crate::go()).
     ///
     /// Go: no equivalent; a goroutine and a `select` over its result and `ctx.Done()`.
     ///

@@ -3,7 +3,7 @@
 //! | Go                      | here                                   |
 //! |-------------------------|----------------------------------------|
 //! | `go f()`                | [`go`](crate::go())                    |
-//! | `runtime.Gosched()`     | [`yield_now`](crate::yield_now)`.await` |
+//! | `runtime.Gosched()`     | [`yield_now`]`().await` |
 //! | `runtime.Goexit()`      | [`goexit`]`().await`                   |
 //! | `runtime.GOMAXPROCS(n)` | [`gomaxprocs`], [`Builder::procs`]     |
 //! | `runtime.NumGoroutine()`| [`num_goroutine`]                      |
