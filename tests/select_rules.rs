@@ -555,6 +555,8 @@ fn a_select_dropped_after_its_send_was_served_has_sent() {
 
 /// The shape into which `select!` expands, driven by hand.
 #[test]
+// The borrow is the trick: `tag` is looked for on `&Probe`, as in the macro's expansion.
+#[allow(clippy::needless_borrow)]
 fn an_operand_finds_its_arm_by_its_type() {
     use gosched::select::__private::{
         Arm as _, Case, Probe, Selector, ViaCase as _, ViaFuture as _,
