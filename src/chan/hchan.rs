@@ -45,15 +45,51 @@ use crate::loom::sync::{Mutex, MutexGuard};
 
 /// A channel's lock. All that must change for another kind of lock is here.
 #[derive(Debug)]
-pub struct Lock(Mutex<()>);
+pub struct Lock {
+    mutex: Mutex<()>,
+    #[cfg(loom)]
+    made: usize,
+}
 
 /// Proof that a channel is locked.
 pub(crate) type Locked<'a> = MutexGuard<'a, ()>;
 
 impl Lock {
+    #[cfg(not(loom))]
+    fn new() -> Self {
+        Self {
+            mutex: Mutex::new(()),
+        }
+    }
+
     #[inline]
     pub(crate) fn lock(&self) -> Locked<'_> {
-        crate::loom::lock(&self.0)
+        crate::loom::lock(&self.mutex)
+    }
+
+    /// Its place in the order in which locks are taken: its address.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(crate) fn rank(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+}
+
+/// The model checker repeats each run exactly, but not the addresses in it: there, locks are ordered
+/// by their making.
+#[cfg(loom)]
+impl Lock {
+    fn new() -> Self {
+        static MADE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let made = MADE.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Self {
+            mutex: Mutex::new(()),
+            made,
+        }
+    }
+
+    pub(crate) fn rank(&self) -> usize {
+        self.made
     }
 }
 
@@ -159,7 +195,7 @@ impl<T> Hchan<T> {
             closed: false,
         };
         let block = Box::new(Self {
-            lock: Lock(Mutex::new(())),
+            lock: Lock::new(),
             mirror: AtomicUsize::new(core.picture()),
             core: UnsafeCell::new(core),
             capacity,

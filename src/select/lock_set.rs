@@ -51,7 +51,8 @@ impl<'a> LockSet<'a> {
         } else {
             &mut many[..]
         };
-        sorted.sort_unstable();
+        // SAFETY: the caller's promise.
+        sorted.sort_unstable_by_key(|lock| unsafe { lock.as_ref() }.rank());
         let mut held = 0;
         for at in 0..sorted.len() {
             if at > 0 && sorted[at] == sorted[at - 1] {
