@@ -47,18 +47,18 @@ fn whoever_sees_the_error_sees_the_cause_and_what_was_done_before() {
     loom::model(|| {
         let before = Arc::new(AtomicUsize::new(0));
         let (ctx, cancel) = Context::background().with_cancel();
-        let canceller = {
+        let observer = {
             let before = before.clone();
             thread::spawn(move || {
-                before.store(1, Ordering::Relaxed);
-                cancel.cancel_cause("stop");
+                if ctx.err().is_some() {
+                    assert_eq!(ctx.cause().unwrap().to_string(), "stop");
+                    assert_eq!(before.load(Ordering::Relaxed), 1);
+                }
             })
         };
-        if ctx.err().is_some() {
-            assert_eq!(ctx.cause().unwrap().to_string(), "stop");
-            assert_eq!(before.load(Ordering::Relaxed), 1);
-        }
-        canceller.join().unwrap();
+        before.store(1, Ordering::Relaxed);
+        cancel.cancel_cause("stop");
+        observer.join().unwrap();
     });
 }
 
