@@ -11,7 +11,7 @@ gosched-bench: the same work on gosched, on its peers and in Go
     gosched-bench [FILTER...] [OPTIONS]
     gosched-bench run ROW CONTESTANT [--procs N] [--ms N | --ops N]
 
-Without a filter the headline rows are measured; a filter takes every row whose name contains it.
+Without a filter the headline rows are measured. A filter takes the row of that name, or else every row whose name contains it.
 Each round measures every contestant of a row once, in rotating order, each in a process of its own.
 
     --all            every row

@@ -74,20 +74,26 @@ pub fn all() -> Vec<Row> {
     rows
 }
 
-/// The rows that the filters ask for: all, those whose name contains one of `filters`, or the headlines.
+/// The rows that the filters ask for: all, or the headlines where there is no filter. A filter that is the name of a row
+/// takes that one; any other takes every row whose name contains it.
 pub fn chosen(filters: &[String], everything: bool) -> Vec<Row> {
-    all()
-        .into_iter()
-        .filter(|row| {
-            if filters.is_empty() {
-                everything || row.headline
-            } else {
-                filters
-                    .iter()
-                    .any(|filter| row.name.contains(filter.as_str()))
-            }
-        })
-        .collect()
+    let rows = all();
+    let takes = |filter: &String, name: &str| {
+        let exact = rows.iter().any(|row| row.name == *filter);
+        if exact {
+            name == filter
+        } else {
+            name.contains(filter.as_str())
+        }
+    };
+    let wanted = |row: &Row| {
+        if filters.is_empty() {
+            everything || row.headline
+        } else {
+            filters.iter().any(|filter| takes(filter, &row.name))
+        }
+    };
+    rows.iter().filter(|row| wanted(row)).cloned().collect()
 }
 
 /// The row of that exact name.
@@ -114,7 +120,9 @@ mod tests {
     #[test]
     fn a_filter_reaches_rows_that_are_no_headline() {
         assert!(chosen(&[], false).iter().all(|row| row.headline));
-        let found = chosen(&["32x32/cap10".into()], false);
+        let found = chosen(&["32x32/cap1".into()], false);
+        assert_eq!(found.len(), 1, "cap10 and cap128 are other rows: {found:?}");
+        let found = chosen(&["x32/cap12".into()], false);
         assert_eq!(found.len(), 3, "one for each size of value: {found:?}");
         assert_eq!(chosen(&[], true).len(), all().len());
     }
