@@ -74,8 +74,9 @@ async fn main() -> ExitCode {
     for worker in 0..workers {
         go(work(worker, ctx.clone(), paths.clone(), events.clone()));
     }
-    // `inbox` is closed when the walker and all workers have dropped their copies.
-    drop(events);
+    // The ends left are the goroutines': `inbox` closes when all of them are through, and when the workers give up the
+    // walker's send fails.
+    drop((events, paths));
 
     let bar = ProgressBar::new(0); // draws on stderr, and only on a terminal
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} files {msg}").expect("valid"));
@@ -123,7 +124,6 @@ fn walk(root: PathBuf, ctx: &Context, found: &Sender<PathBuf>, events: &Sender<E
                 Ok(kind) if kind.is_dir() => directories.push(entry.path()),
                 Ok(kind) if kind.is_file() => {
                     let _ = events.send_blocking(Event::Found);
-                    // The workers are gone, and with them the receivers, once the Context is done.
                     if ctx.err().is_some() || found.send_blocking(entry.path()).is_err() {
                         return;
                     }
