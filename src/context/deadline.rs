@@ -129,8 +129,8 @@ impl Context {
             (None, _) => return self.with_cancel(),
         };
         let origin = match timeout {
-            Some(timeout) => Origin::Timeout(timeout, deadline),
-            None => Origin::Deadline(deadline),
+            Some(timeout) => Origin::Timeout(timeout),
+            None => Origin::Deadline,
         };
         let node = Node::derive(&self.node, origin, Some(deadline));
         let end = End {

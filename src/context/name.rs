@@ -42,30 +42,29 @@ fn name(node: &Node, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Kind::Cancel(scope) => match scope.origin {
             Origin::Token => f.write_str("context.FromToken"),
             Origin::Cancel => f.write_str(".WithCancel"),
-            Origin::Timeout(timeout, deadline) => {
-                write!(f, ".WithTimeout({timeout:?} [{}])", Left(deadline))
+            Origin::Timeout(timeout) => {
+                write!(f, ".WithTimeout({timeout:?} [{}])", Left(scope.deadline))
             }
-            Origin::Deadline(deadline) => {
-                write!(
-                    f,
-                    ".WithDeadline({} [{}])",
-                    Utc(wall_clock(deadline)),
-                    Left(deadline)
-                )
+            Origin::Deadline => {
+                let wall = Utc(scope.deadline.and_then(wall_clock));
+                write!(f, ".WithDeadline({wall} [{}])", Left(scope.deadline))
             }
         },
     }
 }
 
 /// The time until an instant, negative once it has passed.
-struct Left(Instant);
+struct Left(Option<Instant>);
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(deadline) = self.0 else {
+            return f.write_str("for ever");
+        };
         let now = Instant::now();
-        match self.0.checked_duration_since(now) {
+        match deadline.checked_duration_since(now) {
             Some(left) => write!(f, "{left:?}"),
-            None => write!(f, "-{:?}", now.duration_since(self.0)),
+            None => write!(f, "-{:?}", now.duration_since(deadline)),
         }
     }
 }

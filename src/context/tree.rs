@@ -86,8 +86,8 @@ pub(super) struct Never {
 #[derive(Clone, Copy)]
 pub(super) enum Origin {
     Cancel,
-    Deadline(Instant),
-    Timeout(Duration, Instant),
+    Deadline,
+    Timeout(Duration),
     Token,
 }
 
@@ -118,7 +118,7 @@ pub(super) struct Scope {
 struct Inner {
     dependents: Roster<Dependent>,
     /// How many of `dependents` are functions.
-    functions: usize,
+    functions: u32,
     timer: Option<CallTimer>,
     pin: Option<Arc<Node>>,
 }

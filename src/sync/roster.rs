@@ -45,7 +45,7 @@ pub(crate) struct Roster<T> {
     /// The members at places 1 and up.
     rest: Vec<Slot<T>>,
     free: u32,
-    live: usize,
+    live: u32,
 }
 
 enum Slot<T> {
@@ -69,7 +69,7 @@ impl<T> Roster<T> {
 
     #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
-        self.live
+        self.live as usize
     }
 
     /// How many members there is room for without growing.
