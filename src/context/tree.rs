@@ -35,6 +35,7 @@
 //! Not promised: that a cancellation which meets another one in the same tree waits for it. Each
 //! node ends once, by whichever comes first.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -179,7 +180,7 @@ impl Scope {
 
     /// Ends this scope alone and tells who waits. The nodes below are added to `below`, for the
     /// caller to end. `false` if it had ended before.
-    fn end(&self, end: &End, below: &mut Vec<Weak<Node>>) -> bool {
+    fn end(&self, end: &End, below: &mut VecDeque<Weak<Node>>) -> bool {
         if self.error().is_some() {
             return false;
         }
@@ -208,7 +209,7 @@ impl Scope {
             match dependent {
                 Dependent::Waiter(waker) => wake(waker),
                 Dependent::Function(function) => function.start(),
-                Dependent::Child(child) => below.push(child),
+                Dependent::Child(child) => below.push_back(child),
             }
         }
         drop(pin);
@@ -332,7 +333,7 @@ impl Node {
         let node = Self::step(parent, Kind::Cancel(Scope::new(origin, deadline)));
         if let (Some(above), Kind::Cancel(scope)) = (parent.scope(), &node.kind) {
             if let Err(end) = above.adopt(&node, scope) {
-                scope.end(&end, &mut Vec::new());
+                scope.end(&end, &mut VecDeque::new());
             }
         }
         node
@@ -365,12 +366,13 @@ impl Node {
         let Kind::Cancel(scope) = &self.kind else {
             return;
         };
-        let mut below = Vec::new();
+        let mut below = VecDeque::new();
         if !scope.end(end, &mut below) {
             return;
         }
         self.leave_parent();
-        while let Some(child) = below.pop() {
+        // Level by level: contexts were mostly made in that order, so memory is walked the way it lies.
+        while let Some(child) = below.pop_front() {
             // One that is gone had nothing left to be told.
             let Some(child) = child.upgrade() else {
                 continue;
