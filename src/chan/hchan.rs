@@ -37,61 +37,11 @@ use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 use super::buf::{Ring, drop_each};
+use super::lock::Lock;
 use super::ready::{Ready, WakeList};
 use super::sudog::{State, WaitQueue};
 use crate::loom::cell::UnsafeCell;
 use crate::loom::sync::atomic::{AtomicUsize, Ordering};
-use crate::loom::sync::{Mutex, MutexGuard};
-
-/// A channel's lock. All that must change for another kind of lock is here.
-#[derive(Debug)]
-pub struct Lock {
-    mutex: Mutex<()>,
-    #[cfg(loom)]
-    made: usize,
-}
-
-/// Proof that a channel is locked.
-pub(crate) type Locked<'a> = MutexGuard<'a, ()>;
-
-impl Lock {
-    #[cfg(not(loom))]
-    fn new() -> Self {
-        Self {
-            mutex: Mutex::new(()),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn lock(&self) -> Locked<'_> {
-        crate::loom::lock(&self.mutex)
-    }
-
-    /// Its place in the order in which locks are taken: its address.
-    #[cfg(not(loom))]
-    #[inline]
-    pub(crate) fn rank(&self) -> usize {
-        std::ptr::from_ref(self) as usize
-    }
-}
-
-/// The model checker repeats each run exactly, but not the addresses in it: there, locks are ordered
-/// by their making.
-#[cfg(loom)]
-impl Lock {
-    fn new() -> Self {
-        static MADE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        let made = MADE.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Self {
-            mutex: Mutex::new(()),
-            made,
-        }
-    }
-
-    pub(crate) fn rank(&self) -> usize {
-        self.made
-    }
-}
 
 /// How an operation ended that was tried under the lock.
 #[must_use]
@@ -110,9 +60,13 @@ pub struct Mirror(usize);
 
 impl Mirror {
     const CLOSED: usize = 1;
-    const SEND: usize = 2;
-    const RECV: usize = 4;
-    const COUNT_SHIFT: u32 = 3;
+    /// Somebody is in the queue of receivers, or of senders.
+    const RECVQ: usize = 2;
+    const SENDQ: usize = 4;
+    /// Among the values are some that were given back.
+    const RETURNED: usize = 8;
+    const ONE: usize = 1 << Self::COUNT_SHIFT;
+    const COUNT_SHIFT: u32 = 4;
 
     /// Whether the channel was closed.
     #[inline]
@@ -134,14 +88,26 @@ impl Mirror {
 
     /// Whether a send could have ended at once. `false` is certain.
     #[inline]
-    pub(super) fn may_send(self) -> bool {
-        self.0 & Self::SEND != 0
+    pub(super) fn may_send(self, capacity: usize) -> bool {
+        self.0 & (Self::CLOSED | Self::RECVQ) != 0 || self.count() < capacity
     }
 
     /// Whether a receive could have ended at once. `false` is certain.
     #[inline]
     pub(super) fn may_recv(self) -> bool {
-        self.0 & Self::RECV != 0
+        self.0 & (Self::CLOSED | Self::SENDQ) != 0 || self.count() > 0
+    }
+
+    /// Whether a send is nothing but a push.
+    #[inline]
+    fn may_push(self, capacity: usize) -> bool {
+        self.0 & (Self::CLOSED | Self::RECVQ) == 0 && self.count() < capacity
+    }
+
+    /// Whether a receive is nothing but a pop.
+    #[inline]
+    fn may_pop(self) -> bool {
+        self.0 & (Self::SENDQ | Self::RETURNED) == 0 && self.count() > 0
     }
 }
 
@@ -157,7 +123,7 @@ pub struct Core<T> {
 }
 
 /// A channel's block on the heap.
-pub(crate) struct Hchan<T> {
+pub struct Hchan<T> {
     pub(super) lock: Lock,
     /// Written under the lock by `publish`, read by anyone.
     mirror: AtomicUsize,
@@ -237,6 +203,51 @@ impl<T> Hchan<T> {
     /// How many values can be received without a sender: what Go calls `len`.
     pub(super) fn len(&self) -> usize {
         self.mirror().count().min(self.capacity)
+    }
+
+    /// Sends what is in `slot`, if that is nothing but a push: there is room, and nobody waits.
+    #[inline]
+    pub(super) fn push(&self, slot: &mut Option<T>) -> bool {
+        // Relaxed: a hint, which is looked at again under the lock.
+        if !Mirror(self.mirror.load(Ordering::Relaxed)).may_push(self.capacity) {
+            return false;
+        }
+        let _locked = self.lock.lock();
+        // Relaxed: only written under the lock, which we hold.
+        let mirror = Mirror(self.mirror.load(Ordering::Relaxed));
+        let fits = mirror.may_push(self.capacity);
+        if fits {
+            if let Some(value) = slot.take() {
+                // SAFETY: I7: it is locked.
+                self.core.with_mut(|core| unsafe { (*core).ring.push(value) });
+                // Ordering: Release pairs with the Acquire of `mirror`.
+                self.mirror.store(mirror.0 + Mirror::ONE, Ordering::Release);
+            }
+        }
+        fits
+    }
+
+    /// Receives, if that is nothing but a pop: there is a value, and no sender waits for its place.
+    #[inline]
+    pub(super) fn pop(&self) -> Option<T> {
+        // Relaxed: as in `push`.
+        if !Mirror(self.mirror.load(Ordering::Relaxed)).may_pop() {
+            return None;
+        }
+        let _locked = self.lock.lock();
+        // Relaxed: only written under the lock, which we hold.
+        let mirror = Mirror(self.mirror.load(Ordering::Relaxed));
+        if !mirror.may_pop() {
+            return None;
+        }
+        // Ordering: Release pairs with the Acquire of `mirror`.
+        self.mirror.store(mirror.0 - Mirror::ONE, Ordering::Release);
+        self.core.with_mut(|core| {
+            // SAFETY: I7: it is locked.
+            let core = unsafe { &mut *core };
+            core.next_seq += 1;
+            core.ring.pop()
+        })
     }
 
     /// Runs `f` on the channel under its lock.
@@ -325,19 +336,13 @@ impl<T> Core<T> {
         self.ring.len() + self.returned.len()
     }
 
+    #[inline]
     fn picture(&self) -> usize {
-        let count = self.count();
-        let mut word = count << Mirror::COUNT_SHIFT;
-        if self.closed {
-            word |= Mirror::CLOSED | Mirror::SEND | Mirror::RECV;
-        }
-        if count < self.capacity || !self.recvq.is_empty() {
-            word |= Mirror::SEND;
-        }
-        if count > 0 || !self.sendq.is_empty() {
-            word |= Mirror::RECV;
-        }
-        word
+        (self.count() << Mirror::COUNT_SHIFT)
+            | if self.closed { Mirror::CLOSED } else { 0 }
+            | if self.recvq.is_empty() { 0 } else { Mirror::RECVQ }
+            | if self.sendq.is_empty() { 0 } else { Mirror::SENDQ }
+            | if self.returned.is_empty() { 0 } else { Mirror::RETURNED }
     }
 
     fn next_seq(&mut self) -> u64 {

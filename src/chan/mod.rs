@@ -49,6 +49,7 @@ mod stream;
 
 mod buf;
 pub(crate) mod hchan;
+pub(crate) mod lock;
 pub(crate) mod op;
 pub(crate) mod ready;
 mod sudog;

@@ -15,9 +15,10 @@
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use super::hchan::{Core, Hchan, Lock, Mirror, Outcome};
+use super::hchan::{Core, Hchan, Mirror, Outcome};
+use super::lock::Lock;
 use super::ready::Ready;
 use super::sudog::{State, Sudog, WaitQueue, Who};
 use crate::select::word::Word;
@@ -40,12 +41,18 @@ mod side {
     use super::*;
 
     pub trait Side {
+        /// Does it where that is nothing but a push or a pop; what is received comes back.
+        ///
+        /// # Safety
+        ///
+        /// The slot is the caller's (sudog's table).
+        unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Option<T>>;
         /// Tries to do it; under the lock.
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome;
         /// Where it parks.
         fn queue<T>(core: &mut Core<T>) -> &mut WaitQueue<T>;
         /// Whether it could end at once; `false` is certain.
-        fn may_run(mirror: Mirror) -> bool;
+        fn may_run(mirror: Mirror, capacity: usize) -> bool;
         /// Whether it would find the channel closed.
         fn is_closed(mirror: Mirror) -> bool;
         /// Whether a value in the slot of a served node has to be given back.
@@ -53,6 +60,11 @@ mod side {
     }
 
     impl Side for Sending {
+        #[inline]
+        unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Option<T>> {
+            // SAFETY: passed on.
+            unsafe { node.slot(|slot| chan.push(slot)) }.then_some(None)
+        }
         #[inline]
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
             core.send(slot)
@@ -62,8 +74,8 @@ mod side {
             &mut core.sendq
         }
         #[inline]
-        fn may_run(mirror: Mirror) -> bool {
-            mirror.may_send()
+        fn may_run(mirror: Mirror, capacity: usize) -> bool {
+            mirror.may_send(capacity)
         }
         #[inline]
         fn is_closed(mirror: Mirror) -> bool {
@@ -74,6 +86,10 @@ mod side {
 
     impl Side for Receiving {
         #[inline]
+        unsafe fn quick<T>(chan: &Hchan<T>, _node: &Sudog<T>) -> Option<Option<T>> {
+            chan.pop().map(Some)
+        }
+        #[inline]
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
             core.recv(slot)
         }
@@ -82,7 +98,7 @@ mod side {
             &mut core.recvq
         }
         #[inline]
-        fn may_run(mirror: Mirror) -> bool {
+        fn may_run(mirror: Mirror, _capacity: usize) -> bool {
             mirror.may_recv()
         }
         #[inline]
@@ -165,25 +181,40 @@ impl<T, S: Side> Op<T, S> {
     pub(super) fn conclude(self: Pin<&mut Self>) -> Option<T> {
         assert!(self.ended(), "the arm of a select was not the one chosen");
         self.node.set_state(State::Over);
-        self.take_slot()
+        // SAFETY: sudog's table: the slot is the owner's, and `self` is borrowed exclusively.
+        unsafe { self.node.slot(Option::take) }
     }
 
-    /// Tries, then parks. Ready when the operation has ended, one way or the other.
+    /// Tries, then parks. Ready when the operation has ended, with what is left in the slot: what was
+    /// received, or what could not be sent.
     ///
     /// # Panics
     ///
-    /// If its result has been taken already.
+    /// If it was ready already.
     #[inline]
-    pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.node.state() {
-            State::Fresh => self.start(cx),
-            State::Served | State::Closed => Poll::Ready(()),
-            State::Queued => self.repark(cx),
-            State::Over => panic!("a channel operation was polled after it had completed"),
+    pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if let (Some(chan), State::Fresh) = (self.hchan(), self.node.state()) {
+            // SAFETY: fresh, so the slot is the owner's.
+            if let Some(left) = unsafe { S::quick(chan, &self.node) } {
+                self.node.set_state(State::Over);
+                return Poll::Ready(left);
+            }
         }
+        self.poll_slowly(cx)
     }
 
-    #[inline]
+    #[inline(never)]
+    fn poll_slowly(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        ready!(match self.node.state() {
+            State::Fresh => self.as_mut().start(cx),
+            State::Served | State::Closed => Poll::Ready(()),
+            State::Queued => self.as_mut().repark(cx),
+            State::Left => unreachable!("only an arm of a select loses its place"),
+            State::Over => panic!("a channel operation was polled after it had completed"),
+        });
+        Poll::Ready(self.conclude())
+    }
+
     fn start(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_ref().get_ref();
         let Some(chan) = this.hchan() else {
@@ -195,7 +226,7 @@ impl<T, S: Side> Op<T, S> {
             return Poll::Ready(());
         }
         // Cloning a waker is foreign code: it is done before the lock, where waiting is likely.
-        let mut waker = if S::may_run(mirror) {
+        let mut waker = if S::may_run(mirror, chan.capacity()) {
             None
         } else {
             Some(cx.waker().clone())
@@ -264,7 +295,7 @@ impl<T, S: Side> Op<T, S> {
         let Some(chan) = this.hchan() else {
             return false;
         };
-        if !S::may_run(chan.mirror()) {
+        if !S::may_run(chan.mirror(), chan.capacity()) {
             return false;
         }
         let mut ready = Ready::NOBODY;
@@ -293,7 +324,7 @@ impl<T, S: Side> Op<T, S> {
     unsafe fn attempt_on(&self, core: &mut Core<T>, ready: &mut Ready) -> bool {
         let state = self.node.state();
         assert!(
-            matches!(state, State::Fresh | State::Queued),
+            matches!(state, State::Fresh | State::Queued | State::Left),
             "an arm of a select was tried after it had completed"
         );
         // SAFETY: the caller's promise.
@@ -380,6 +411,16 @@ impl<T, S: Side> Op<T, S> {
 impl<T, S: Side> Drop for Op<T, S> {
     #[inline]
     fn drop(&mut self) {
+        if !matches!(self.node.state(), State::Fresh | State::Over) {
+            self.drop_slowly();
+        }
+    }
+}
+
+impl<T, S: Side> Op<T, S> {
+    /// The end of one that is parked, or was and has not been concluded (I3).
+    #[inline(never)]
+    fn drop_slowly(&mut self) {
         // SAFETY: an operation that was pinned stays where it is until it is dropped, which is now;
         // one that was not is in no queue.
         unsafe { Pin::new_unchecked(&mut *self) }.dequeue();

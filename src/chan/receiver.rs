@@ -127,6 +127,9 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let chan = self.hchan().ok_or(TryRecvError::Empty)?;
+        if let Some(value) = chan.pop() {
+            return Ok(value);
+        }
         let mirror = chan.mirror();
         if mirror.is_drained() {
             return Err(TryRecvError::Closed);

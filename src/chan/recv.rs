@@ -73,7 +73,7 @@ impl<T> Future for Recv<'_, T> {
         ready!(coop::poll_proceed(cx));
         let mut this = self.project();
         match this.op.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(this.op.conclude()),
+            Poll::Ready(received) => Poll::Ready(received),
             Poll::Pending => {
                 let nil = this.op.is_nil();
                 wait::note(

@@ -64,10 +64,16 @@ impl<'a, T> Send<'a, T> {
 
     /// The result, once the operation has ended.
     pub(crate) fn finish(self: Pin<&mut Self>) -> Result<(), SendError<T>> {
-        match self.project().op.conclude() {
-            None => Ok(()),
-            Some(value) => Err(SendError(value)),
-        }
+        sent(self.project().op.conclude())
+    }
+}
+
+/// The result of a send that left this in its slot.
+#[inline]
+fn sent<T>(left: Option<T>) -> Result<(), SendError<T>> {
+    match left {
+        None => Ok(()),
+        Some(value) => Err(SendError(value)),
     }
 }
 
@@ -78,7 +84,7 @@ impl<T> Future for Send<'_, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(coop::poll_proceed(cx));
         match self.as_mut().op().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(self.finish()),
+            Poll::Ready(left) => Poll::Ready(sent(left)),
             Poll::Pending => {
                 let nil = self.op_ref().is_nil();
                 wait::note(

@@ -158,15 +158,18 @@ impl<T> Sender<T> {
         let Some(chan) = self.hchan() else {
             return Err(TrySendError::Full(value));
         };
-        let mirror = chan.mirror();
-        if mirror.is_closed() {
-            return Err(TrySendError::Closed(value));
-        }
-        if !mirror.may_send() {
-            return Err(TrySendError::Full(value));
-        }
         let mut slot = Some(value);
-        let outcome = chan.with(|core| core.send(&mut slot));
+        if chan.push(&mut slot) {
+            return Ok(());
+        }
+        let mirror = chan.mirror();
+        let outcome = if mirror.is_closed() {
+            Outcome::Closed
+        } else if mirror.may_send(chan.capacity()) {
+            chan.with(|core| core.send(&mut slot))
+        } else {
+            Outcome::Block
+        };
         match (outcome, slot) {
             (Outcome::Done(ready, _), _) => {
                 ready.fire();

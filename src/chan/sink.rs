@@ -106,7 +106,7 @@ impl<T> Sink<T> for IntoSink<T> {
         let Some(mut op) = waiting.as_mut().as_pin_mut() else {
             return Poll::Ready(Ok(()));
         };
-        if op.as_mut().poll(cx).is_pending() {
+        let Poll::Ready(unsent) = op.as_mut().poll(cx) else {
             let nil = op.is_nil();
             wait::note(
                 if nil {
@@ -117,8 +117,7 @@ impl<T> Sink<T> for IntoSink<T> {
                 site,
             );
             return Poll::Pending;
-        }
-        let unsent = op.conclude();
+        };
         waiting.set(None);
         Poll::Ready(unsent.map_or(Ok(()), |item| Err(SendError(item))))
     }

@@ -64,7 +64,7 @@ impl<T> Pull<T> {
         }
         let waiting = self.waiting.as_mut().expect("made above");
         let mut op = waiting.as_mut().as_pin_mut().expect("filled above");
-        if op.as_mut().poll(cx).is_pending() {
+        let Poll::Ready(next) = op.as_mut().poll(cx) else {
             let nil = op.is_nil();
             wait::note(
                 if nil {
@@ -75,8 +75,7 @@ impl<T> Pull<T> {
                 self.site,
             );
             return Poll::Pending;
-        }
-        let next = op.conclude();
+        };
         waiting.set(None);
         self.ended = next.is_none();
         Poll::Ready(next)

@@ -9,6 +9,7 @@
 //! | `QUEUED` | yes | whoever holds the channel's lock | a counterpart, or the owner by unlinking |
 //! | `SERVED` | no | the owner | the owner |
 //! | `CLOSED` | no | the owner | the owner |
+//! | `LEFT` | no | the owner | the owner |
 //! | `OVER` | no | the owner | nobody |
 //!
 //! # Invariants
@@ -44,6 +45,8 @@ pub(crate) enum State {
     Served,
     /// The channel was closed meanwhile.
     Closed,
+    /// A counterpart took it out of the queue, because another arm of its select was chosen.
+    Left,
     /// The result has been given out.
     Over,
 }
@@ -56,6 +59,7 @@ impl State {
             1 => Self::Queued,
             2 => Self::Served,
             3 => Self::Closed,
+            4 => Self::Left,
             _ => Self::Over,
         }
     }
@@ -80,7 +84,7 @@ struct Held<T> {
 }
 
 /// A waiter.
-pub(crate) struct Sudog<T> {
+pub struct Sudog<T> {
     state: AtomicU8,
     held: UnsafeCell<Held<T>>,
     slot: UnsafeCell<Option<T>>,
@@ -344,7 +348,7 @@ impl<T> WaitQueue<T> {
                     // SAFETY: the node is in this queue; by I2 the store is the last touch.
                     unsafe {
                         self.unlink(node);
-                        node.as_ref().set_state(State::Fresh);
+                        node.as_ref().set_state(State::Left);
                     }
                 }
             }

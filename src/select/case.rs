@@ -18,7 +18,7 @@ use std::task::Context;
 
 use super::future_arm::FutureArm;
 use super::word::Word;
-use crate::chan::hchan::Lock;
+use crate::chan::lock::Lock;
 use crate::chan::ready::Ready;
 
 /// What sort of arm it is.

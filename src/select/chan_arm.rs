@@ -14,7 +14,7 @@ use pin_project::pin_project;
 
 use super::case::{Arm, Case, Kind, SelectCase, sealed};
 use super::word::Word;
-use crate::chan::hchan::Lock;
+use crate::chan::lock::Lock;
 use crate::chan::op::{Op, Receiving, Sending, Side};
 use crate::chan::ready::Ready;
 use crate::chan::{Recv, Send, SendError, SendFrom};

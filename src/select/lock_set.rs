@@ -10,7 +10,7 @@
 
 use std::ptr::NonNull;
 
-use crate::chan::hchan::{Lock, Locked};
+use crate::chan::lock::{Lock, Locked};
 
 /// So many locks need no allocation.
 const INLINE: usize = 8;
