@@ -49,12 +49,25 @@ impl<T> Ring<T> {
     #[inline]
     pub(super) fn push(&mut self, value: T) {
         assert!(self.len < self.slots.len(), "push into a full ring");
+        // SAFETY: looked at just now.
+        unsafe { self.push_unchecked(value) }
+    }
+
+    /// As `push`.
+    ///
+    /// # Safety
+    ///
+    /// The ring is not full.
+    #[inline]
+    pub(super) unsafe fn push_unchecked(&mut self, value: T) {
+        debug_assert!(self.len < self.slots.len(), "push into a full ring");
         let mut at = self.head + self.len;
         if at >= self.slots.len() {
             at -= self.slots.len();
         }
-        // I2: the slot holds nothing, so nothing is overwritten.
-        self.slots[at].write(value);
+        // SAFETY: I1: `head < capacity` and `len < capacity`, so `at < capacity`. I2: the slot holds
+        // nothing, so nothing is overwritten.
+        unsafe { self.slots.get_unchecked_mut(at) }.write(value);
         self.len += 1;
     }
 
@@ -64,15 +77,27 @@ impl<T> Ring<T> {
         if self.len == 0 {
             return None;
         }
-        // SAFETY: I2: with `len > 0` the slot at `head` holds a value; it leaves the filled range
-        // below, so it is read once.
-        let value = unsafe { self.slots[self.head].assume_init_read() };
+        // SAFETY: looked at just now.
+        Some(unsafe { self.pop_unchecked() })
+    }
+
+    /// As `pop`.
+    ///
+    /// # Safety
+    ///
+    /// The ring is not empty.
+    #[inline]
+    pub(super) unsafe fn pop_unchecked(&mut self) -> T {
+        debug_assert!(self.len > 0, "pop from an empty ring");
+        // SAFETY: I1: `head < capacity`. I2: with `len > 0` the slot at `head` holds a value; it leaves
+        // the filled range below, so it is read once.
+        let value = unsafe { self.slots.get_unchecked(self.head).assume_init_read() };
         self.head += 1;
         if self.head == self.slots.len() {
             self.head = 0;
         }
         self.len -= 1;
-        Some(value)
+        value
     }
 
     /// Takes all slots with their values, leaving a ring of capacity 0.

@@ -26,7 +26,8 @@
 //! 7. `core` is touched only under `lock`. Nothing under it can panic, calls foreign code, or drops
 //!    a value: what is to be woken or dropped is handed out.
 //! 8. `mirror` is what `core` was when the lock was last given up. One load of it is a true picture of
-//!    the channel at one moment, so a failing operation that may not wait needs no lock.
+//!    the channel at one moment, so a failing operation that may not wait needs no lock; and under the
+//!    lock it tells all that `push` and `pop` need to know.
 //! 9. The block is freed by whoever gives up the last of `refs`: all senders together hold one, all
 //!    receivers together one, each weak sender one.
 //!
@@ -59,14 +60,14 @@ pub enum Outcome {
 pub struct Mirror(usize);
 
 impl Mirror {
-    const CLOSED: usize = 1;
+    /// Above the count, which is the low bits ([`Hchan::MAX_CAPACITY`]).
+    const CLOSED: usize = 1 << (usize::BITS - 1);
     /// Somebody is in the queue of receivers, or of senders.
-    const RECVQ: usize = 2;
-    const SENDQ: usize = 4;
+    const RECVQ: usize = 1 << (usize::BITS - 2);
+    const SENDQ: usize = 1 << (usize::BITS - 3);
     /// Among the values are some that were given back.
-    const RETURNED: usize = 8;
-    const ONE: usize = 1 << Self::COUNT_SHIFT;
-    const COUNT_SHIFT: u32 = 4;
+    const RETURNED: usize = 1 << (usize::BITS - 4);
+    const COUNT: usize = Self::RETURNED - 1;
 
     /// Whether the channel was closed.
     #[inline]
@@ -77,7 +78,7 @@ impl Mirror {
     /// How many values it held, those returned among them.
     #[inline]
     pub(super) fn count(self) -> usize {
-        self.0 >> Self::COUNT_SHIFT
+        self.0 & Self::COUNT
     }
 
     /// Whether it was closed and drained.
@@ -98,16 +99,18 @@ impl Mirror {
         self.0 & (Self::CLOSED | Self::SENDQ) != 0 || self.count() > 0
     }
 
-    /// Whether a send is nothing but a push.
+    /// Whether a send is nothing but a push: there is room, the channel is open, and nobody is in the
+    /// queue of receivers. (Either flag makes a number above any capacity.)
     #[inline]
     fn may_push(self, capacity: usize) -> bool {
-        self.0 & (Self::CLOSED | Self::RECVQ) == 0 && self.count() < capacity
+        self.0 & !(Self::SENDQ | Self::RETURNED) < capacity
     }
 
-    /// Whether a receive is nothing but a pop.
+    /// Whether a receive is nothing but a pop: there is a value, none was given back, and nobody is in
+    /// the queue of senders. (As above; nothing at all wraps around.)
     #[inline]
     fn may_pop(self) -> bool {
-        self.0 & (Self::SENDQ | Self::RETURNED) == 0 && self.count() > 0
+        (self.0 & !(Self::CLOSED | Self::RECVQ)).wrapping_sub(1) < Self::COUNT
     }
 }
 
@@ -218,18 +221,19 @@ impl<T> Hchan<T> {
         let fits = mirror.may_push(self.capacity);
         if fits {
             if let Some(value) = slot.take() {
-                // SAFETY: I7: it is locked.
-                self.core.with_mut(|core| unsafe { (*core).ring.push(value) });
+                // SAFETY: I7: it is locked. By the mirror (I8) fewer values than `capacity` are held.
+                self.core.with_mut(|core| unsafe { (*core).ring.push_unchecked(value) });
                 // Ordering: Release pairs with the Acquire of `mirror`.
-                self.mirror.store(mirror.0 + Mirror::ONE, Ordering::Release);
+                self.mirror.store(mirror.0 + 1, Ordering::Release);
             }
         }
         fits
     }
 
     /// Receives, if that is nothing but a pop: there is a value, and no sender waits for its place.
+    /// With the value comes its number.
     #[inline]
-    pub(super) fn pop(&self) -> Option<T> {
+    pub(super) fn pop(&self) -> Option<(T, u64)> {
         // Relaxed: as in `push`.
         if !Mirror(self.mirror.load(Ordering::Relaxed)).may_pop() {
             return None;
@@ -241,13 +245,14 @@ impl<T> Hchan<T> {
             return None;
         }
         // Ordering: Release pairs with the Acquire of `mirror`.
-        self.mirror.store(mirror.0 - Mirror::ONE, Ordering::Release);
-        self.core.with_mut(|core| {
-            // SAFETY: I7: it is locked.
-            let core = unsafe { &mut *core };
-            core.next_seq += 1;
-            core.ring.pop()
-        })
+        self.mirror.store(mirror.0 - 1, Ordering::Release);
+        Some(self.core.with_mut(|core| {
+            // SAFETY: I7: it is locked. By the mirror (I8) there is a value, and it is in the ring.
+            unsafe {
+                let seq = (*core).next_seq();
+                ((*core).ring.pop_unchecked(), seq)
+            }
+        }))
     }
 
     /// Runs `f` on the channel under its lock.
@@ -338,13 +343,14 @@ impl<T> Core<T> {
 
     #[inline]
     fn picture(&self) -> usize {
-        (self.count() << Mirror::COUNT_SHIFT)
+        self.count()
             | if self.closed { Mirror::CLOSED } else { 0 }
             | if self.recvq.is_empty() { 0 } else { Mirror::RECVQ }
             | if self.sendq.is_empty() { 0 } else { Mirror::SENDQ }
             | if self.returned.is_empty() { 0 } else { Mirror::RETURNED }
     }
 
+    #[inline]
     fn next_seq(&mut self) -> u64 {
         let seq = self.next_seq;
         self.next_seq += 1;

@@ -41,12 +41,13 @@ mod side {
     use super::*;
 
     pub trait Side {
-        /// Does it where that is nothing but a push or a pop; what is received comes back.
+        /// Does it where that is nothing but a push or a pop; what is received comes back, with its
+        /// number.
         ///
         /// # Safety
         ///
         /// The slot is the caller's (sudog's table).
-        unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Option<T>>;
+        unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Option<T>, u64)>;
         /// Tries to do it; under the lock.
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome;
         /// Where it parks.
@@ -61,9 +62,9 @@ mod side {
 
     impl Side for Sending {
         #[inline]
-        unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Option<T>> {
+        unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Option<T>, u64)> {
             // SAFETY: passed on.
-            unsafe { node.slot(|slot| chan.push(slot)) }.then_some(None)
+            unsafe { node.slot(|slot| chan.push(slot)) }.then_some((None, 0))
         }
         #[inline]
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
@@ -86,8 +87,8 @@ mod side {
 
     impl Side for Receiving {
         #[inline]
-        unsafe fn quick<T>(chan: &Hchan<T>, _node: &Sudog<T>) -> Option<Option<T>> {
-            chan.pop().map(Some)
+        unsafe fn quick<T>(chan: &Hchan<T>, _node: &Sudog<T>) -> Option<(Option<T>, u64)> {
+            chan.pop().map(|(value, seq)| (Some(value), seq))
         }
         #[inline]
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
@@ -180,9 +181,30 @@ impl<T, S: Side> Op<T, S> {
     /// If it has not ended.
     pub(super) fn conclude(self: Pin<&mut Self>) -> Option<T> {
         assert!(self.ended(), "the arm of a select was not the one chosen");
+        self.end()
+    }
+
+    /// Nothing more can happen; what is left in the slot.
+    #[inline]
+    fn end(self: Pin<&mut Self>) -> Option<T> {
+        debug_assert!(self.node.state() != State::Queued);
         self.node.set_state(State::Over);
         // SAFETY: sudog's table: the slot is the owner's, and `self` is borrowed exclusively.
         unsafe { self.node.slot(Option::take) }
+    }
+
+    /// The common case of `poll`, small enough to be part of its caller: a push or a pop, and nobody
+    /// else has to do with it.
+    #[inline]
+    pub(super) fn quick(self: Pin<&mut Self>) -> Option<Option<T>> {
+        let chan = self.hchan()?;
+        if self.node.state() != State::Fresh {
+            return None;
+        }
+        // SAFETY: fresh, so the slot is the owner's.
+        let (left, _) = unsafe { S::quick(chan, &self.node) }?;
+        self.node.set_state(State::Over);
+        Some(left)
     }
 
     /// Tries, then parks. Ready when the operation has ended, with what is left in the slot: what was
@@ -191,20 +213,7 @@ impl<T, S: Side> Op<T, S> {
     /// # Panics
     ///
     /// If it was ready already.
-    #[inline]
-    pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        if let (Some(chan), State::Fresh) = (self.hchan(), self.node.state()) {
-            // SAFETY: fresh, so the slot is the owner's.
-            if let Some(left) = unsafe { S::quick(chan, &self.node) } {
-                self.node.set_state(State::Over);
-                return Poll::Ready(left);
-            }
-        }
-        self.poll_slowly(cx)
-    }
-
-    #[inline(never)]
-    fn poll_slowly(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+    pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         ready!(match self.node.state() {
             State::Fresh => self.as_mut().start(cx),
             State::Served | State::Closed => Poll::Ready(()),
@@ -212,7 +221,7 @@ impl<T, S: Side> Op<T, S> {
             State::Left => unreachable!("only an arm of a select loses its place"),
             State::Over => panic!("a channel operation was polled after it had completed"),
         });
-        Poll::Ready(self.conclude())
+        Poll::Ready(self.end())
     }
 
     fn start(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -222,7 +231,6 @@ impl<T, S: Side> Op<T, S> {
         };
         let mirror = chan.mirror();
         if S::is_closed(mirror) {
-            this.node.set_state(State::Closed);
             return Poll::Ready(());
         }
         // Cloning a waker is foreign code: it is done before the lock, where waiting is likely.
@@ -246,14 +254,10 @@ impl<T, S: Side> Op<T, S> {
                 None => return Poll::Pending,
                 Some(Outcome::Block) => waker = Some(cx.waker().clone()),
                 Some(Outcome::Done(ready, _)) => {
-                    this.node.set_state(State::Served);
                     ready.fire();
                     return Poll::Ready(());
                 }
-                Some(Outcome::Closed) => {
-                    this.node.set_state(State::Closed);
-                    return Poll::Ready(());
-                }
+                Some(Outcome::Closed) => return Poll::Ready(()),
             }
         }
     }
@@ -295,6 +299,17 @@ impl<T, S: Side> Op<T, S> {
         let Some(chan) = this.hchan() else {
             return false;
         };
+        if this.node.state() == State::Fresh {
+            // SAFETY: fresh, so slot and `held` are the owner's.
+            unsafe {
+                if let Some((left, seq)) = S::quick(chan, &this.node) {
+                    this.node.slot(|slot| *slot = left);
+                    this.node.ended_unparked(seq);
+                    this.node.set_state(State::Served);
+                    return true;
+                }
+            }
+        }
         if !S::may_run(chan.mirror(), chan.capacity()) {
             return false;
         }
@@ -328,19 +343,24 @@ impl<T, S: Side> Op<T, S> {
             "an arm of a select was tried after it had completed"
         );
         // SAFETY: the caller's promise.
-        let next = match unsafe { self.node.slot(|slot| S::run(core, slot)) } {
+        let (next, seq) = match unsafe { self.node.slot(|slot| S::run(core, slot)) } {
             Outcome::Block => return false,
-            Outcome::Closed => State::Closed,
+            Outcome::Closed => (State::Closed, 0),
             Outcome::Done(peer, seq) => {
                 *ready = peer;
-                // SAFETY: under the lock and not served by another, the node is ours.
-                unsafe { self.node.set_seq(seq) };
-                State::Served
+                (State::Served, seq)
             }
         };
-        if state == State::Queued {
-            // SAFETY: locked, and it is queued there.
-            unsafe { S::queue(core).unlink(NonNull::from(&self.node)) };
+        // SAFETY: under the lock and not served by another, the node is ours; `QUEUED`, it is in that
+        // queue.
+        unsafe {
+            match state {
+                State::Fresh => self.node.ended_unparked(seq),
+                _ => self.node.set_seq(seq),
+            }
+            if state == State::Queued {
+                S::queue(core).unlink(NonNull::from(&self.node));
+            }
         }
         self.node.set_state(next);
         true
@@ -373,8 +393,10 @@ impl<T, S: Side> Op<T, S> {
     #[inline]
     pub(crate) fn dequeue(self: Pin<&mut Self>) {
         let this = self.as_ref().get_ref();
-        if this.node.state() == State::Queued {
-            this.unqueue();
+        match this.node.state() {
+            State::Fresh | State::Over => return,
+            State::Queued => this.unqueue(),
+            State::Served | State::Closed | State::Left => {}
         }
         // SAFETY: it is in no queue, so `held` is the owner's.
         let who = unsafe { this.node.set_who(Who::Nobody) };

@@ -127,7 +127,7 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let chan = self.hchan().ok_or(TryRecvError::Empty)?;
-        if let Some(value) = chan.pop() {
+        if let Some((value, _)) = chan.pop() {
             return Ok(value);
         }
         let mirror = chan.mirror();

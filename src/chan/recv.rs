@@ -69,24 +69,31 @@ impl<T> Future for Recv<'_, T> {
     type Output = Option<T>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(coop::poll_proceed(cx));
-        let mut this = self.project();
-        match this.op.as_mut().poll(cx) {
-            Poll::Ready(received) => Poll::Ready(received),
-            Poll::Pending => {
-                let nil = this.op.is_nil();
-                wait::note(
-                    if nil {
-                        WaitReason::ChanReceiveNil
-                    } else {
-                        WaitReason::ChanReceive
-                    },
-                    this.site,
-                );
-                Poll::Pending
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !coop::slice_is_over() {
+            if let Some(received) = self.as_mut().op().quick() {
+                return Poll::Ready(received);
             }
         }
+        self.poll_slowly(cx)
+    }
+}
+
+impl<T> Recv<'_, T> {
+    #[inline(never)]
+    fn poll_slowly(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        ready!(coop::poll_proceed(cx));
+        let mut this = self.project();
+        let polled = this.op.as_mut().poll(cx);
+        if polled.is_pending() {
+            let reason = if this.op.is_nil() {
+                WaitReason::ChanReceiveNil
+            } else {
+                WaitReason::ChanReceive
+            };
+            wait::note(reason, this.site);
+        }
+        polled
     }
 }
 

@@ -82,22 +82,30 @@ impl<T> Future for Send<'_, T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(coop::poll_proceed(cx));
-        match self.as_mut().op().poll(cx) {
-            Poll::Ready(left) => Poll::Ready(sent(left)),
-            Poll::Pending => {
-                let nil = self.op_ref().is_nil();
-                wait::note(
-                    if nil {
-                        WaitReason::ChanSendNil
-                    } else {
-                        WaitReason::ChanSend
-                    },
-                    self.site,
-                );
-                Poll::Pending
-            }
+        if !coop::slice_is_over() && self.as_mut().op().quick().is_some() {
+            return Poll::Ready(Ok(()));
         }
+        self.poll_slowly(cx)
+    }
+}
+
+impl<T> Send<'_, T> {
+    #[inline(never)]
+    fn poll_slowly(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        ready!(coop::poll_proceed(cx));
+        let polled = self.as_mut().op().poll(cx);
+        if polled.is_pending() {
+            let reason = if self.op_ref().is_nil() {
+                WaitReason::ChanSendNil
+            } else {
+                WaitReason::ChanSend
+            };
+            wait::note(reason, self.site);
+        }
+        polled.map(sent)
     }
 }
 

@@ -21,10 +21,12 @@
 //! 4. The node of a select is served only by who has won the select's word.
 //! 5. A receiver's node that is `SERVED` holds its value; a sender's that is `SERVED` holds none, and
 //!    one that is `CLOSED` holds it still.
+//! 6. `held` is filled in when the state leaves `FRESH` for any but `OVER`, and read in no other.
 //!
 //! What it does not do: it takes no lock and wakes nobody.
 
 use std::marker::PhantomPinned;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -74,7 +76,8 @@ pub(crate) enum Who {
     Select(NonNull<Word>, u32),
 }
 
-/// The part of a node that belongs to the queue.
+/// The part of a node that belongs to the queue. Nothing in it has to be dropped but a `Waker`, which
+/// whoever takes the node out of its queue takes, too.
 struct Held<T> {
     prev: Option<NonNull<Sudog<T>>>,
     next: Option<NonNull<Sudog<T>>>,
@@ -86,7 +89,8 @@ struct Held<T> {
 /// A waiter.
 pub struct Sudog<T> {
     state: AtomicU8,
-    held: UnsafeCell<Held<T>>,
+    /// Nothing is in it until the node is first queued or served: most never are (I6).
+    held: UnsafeCell<MaybeUninit<Held<T>>>,
     slot: UnsafeCell<Option<T>>,
     _pinned: PhantomPinned,
 }
@@ -102,12 +106,7 @@ impl<T> Sudog<T> {
     pub(crate) fn new(value: Option<T>) -> Self {
         Self {
             state: AtomicU8::new(State::Fresh as u8),
-            held: UnsafeCell::new(Held {
-                prev: None,
-                next: None,
-                who: Who::Nobody,
-                seq: 0,
-            }),
+            held: UnsafeCell::new(MaybeUninit::uninit()),
             slot: UnsafeCell::new(value),
             _pinned: PhantomPinned,
         }
@@ -146,8 +145,41 @@ impl<T> Sudog<T> {
     /// By the table it belongs to the caller.
     #[inline]
     unsafe fn held<R>(&self, f: impl FnOnce(&mut Held<T>) -> R) -> R {
+        // SAFETY: the caller's promise; I6.
+        self.held
+            .with_mut(|held| f(unsafe { (*held).assume_init_mut() }))
+    }
+
+    /// Fills in the queue's part.
+    ///
+    /// # Safety
+    ///
+    /// The node is the caller's.
+    #[inline]
+    unsafe fn fill(&self, content: Held<T>) {
         // SAFETY: the caller's promise.
-        self.held.with_mut(|held| f(unsafe { &mut *held }))
+        self.held.with_mut(|held| unsafe {
+            (*held).write(content);
+        });
+    }
+
+    /// Fills in the queue's part of a fresh node that is about to be `SERVED` or `CLOSED` without ever
+    /// having been parked.
+    ///
+    /// # Safety
+    ///
+    /// The node is the caller's.
+    #[inline]
+    pub(crate) unsafe fn ended_unparked(&self, seq: u64) {
+        // SAFETY: passed on.
+        unsafe {
+            self.fill(Held {
+                prev: None,
+                next: None,
+                who: Who::Nobody,
+                seq,
+            });
+        }
     }
 
     /// Replaces whom to tell; the former is handed back, to be dropped without a lock.
@@ -260,10 +292,11 @@ impl<T> WaitQueue<T> {
     pub(crate) unsafe fn push(&mut self, node: NonNull<Sudog<T>>, who: Who) {
         // SAFETY: a fresh node is the caller's, and the tail is queued: under the lock it is ours.
         unsafe {
-            node.as_ref().held(|held| {
-                held.prev = self.tail;
-                held.next = None;
-                held.who = who;
+            node.as_ref().fill(Held {
+                prev: self.tail,
+                next: None,
+                who,
+                seq: 0,
             });
             match self.tail {
                 Some(tail) => tail.as_ref().held(|held| held.next = Some(node)),

@@ -11,12 +11,24 @@ use super::current;
 /// `Pending`, with the goroutine woken, when its slice is over; else `Ready`.
 #[inline]
 pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
-    match current::m().and_then(|m| m.p()) {
-        Some(p) if p.preempt_requested() => {
-            p.clear_preempt();
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-        _ => Poll::Ready(()),
+    if slice_is_over() {
+        return give_way(cx);
     }
+    Poll::Ready(())
+}
+
+/// Whether the goroutine should yield.
+#[inline]
+pub(crate) fn slice_is_over() -> bool {
+    current::preempt_requested()
+}
+
+/// `Pending`, with the goroutine woken.
+#[cold]
+fn give_way(cx: &mut Context<'_>) -> Poll<()> {
+    if let Some(p) = current::m().and_then(|m| m.p()) {
+        p.clear_preempt();
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::g::{GoId, Header};
 use super::m::M;
@@ -15,12 +16,37 @@ struct Current {
     m: Cell<*const M>,
     /// The runtime whose `block_on` runs on this thread; null outside.
     entered: Cell<*const Sched>,
+    /// The flag of the P that this thread's M owns, which says that its slice is over.
+    preempt: Cell<*const AtomicBool>,
 }
+
+/// The flag of a thread that has no P: nobody raises it.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static CURRENT: Current = const {
-        Current { m: Cell::new(ptr::null()), entered: Cell::new(ptr::null()) }
+        Current {
+            m: Cell::new(ptr::null()),
+            entered: Cell::new(ptr::null()),
+            preempt: Cell::new(&raw const NEVER),
+        }
     };
+}
+
+/// From now on it is this flag that tells the thread's goroutine to yield; `None` = nothing does.
+pub(crate) fn set_preempt_flag(flag: Option<&AtomicBool>) {
+    let flag = flag.map_or(&raw const NEVER, ptr::from_ref);
+    let _ = CURRENT.try_with(|c| c.preempt.set(flag));
+}
+
+/// Whether the slice that runs on this thread is over.
+#[inline]
+pub(crate) fn preempt_requested() -> bool {
+    // SAFETY: the flag is a static, or that of a P, which lives as long as the runtime whose M this
+    // thread is (sched I2). Relaxed: a hint, without data.
+    CURRENT
+        .try_with(|c| unsafe { (*c.preempt.get()).load(Ordering::Relaxed) })
+        .unwrap_or(false)
 }
 
 /// The M that this thread is.

@@ -109,6 +109,7 @@ impl M {
     pub(crate) fn acquire(&self, p: &P) {
         debug_assert!(self.p.get().is_null());
         p.set_busy(true);
+        current::set_preempt_flag(Some(p.preempt_flag()));
         self.p.set(ptr::from_ref(p));
     }
 
@@ -117,6 +118,7 @@ impl M {
         let p = self.p();
         self.p.set(ptr::null());
         if let Some(p) = p {
+            current::set_preempt_flag(None);
             p.set_busy(false);
         }
         p

@@ -96,6 +96,11 @@ impl P {
         self.preempt.store(true, Ordering::Relaxed);
     }
 
+    /// What `request_preempt` raises.
+    pub(crate) fn preempt_flag(&self) -> &AtomicBool {
+        &self.preempt
+    }
+
     /// True when the running goroutine was asked to yield.
     #[inline]
     pub(crate) fn preempt_requested(&self) -> bool {
