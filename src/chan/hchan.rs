@@ -222,7 +222,8 @@ impl<T> Hchan<T> {
         if fits {
             if let Some(value) = slot.take() {
                 // SAFETY: I7: it is locked. By the mirror (I8) fewer values than `capacity` are held.
-                self.core.with_mut(|core| unsafe { (*core).ring.push_unchecked(value) });
+                self.core
+                    .with_mut(|core| unsafe { (*core).ring.push_unchecked(value) });
                 // Ordering: Release pairs with the Acquire of `mirror`.
                 self.mirror.store(mirror.0 + 1, Ordering::Release);
             }
@@ -345,9 +346,21 @@ impl<T> Core<T> {
     fn picture(&self) -> usize {
         self.count()
             | if self.closed { Mirror::CLOSED } else { 0 }
-            | if self.recvq.is_empty() { 0 } else { Mirror::RECVQ }
-            | if self.sendq.is_empty() { 0 } else { Mirror::SENDQ }
-            | if self.returned.is_empty() { 0 } else { Mirror::RETURNED }
+            | if self.recvq.is_empty() {
+                0
+            } else {
+                Mirror::RECVQ
+            }
+            | if self.sendq.is_empty() {
+                0
+            } else {
+                Mirror::SENDQ
+            }
+            | if self.returned.is_empty() {
+                0
+            } else {
+                Mirror::RETURNED
+            }
     }
 
     #[inline]

@@ -73,7 +73,9 @@ mod spin {
                 tries = tries.saturating_add(1);
                 // Relaxed: a look, so that waiters do not fight over the cache line. Ordering of the
                 // swap: as in `lock`.
-                if !self.locked.load(Ordering::Relaxed) && !self.locked.swap(true, Ordering::Acquire) {
+                if !self.locked.load(Ordering::Relaxed)
+                    && !self.locked.swap(true, Ordering::Acquire)
+                {
                     return;
                 }
             }

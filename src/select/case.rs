@@ -36,6 +36,15 @@ pub enum Kind {
     Future,
 }
 
+/// What a first look at an arm found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It has ended.
+    Ended,
+    /// It is of this sort, and not ready.
+    Not(Kind),
+}
+
 /// An arm, as the engine sees it.
 pub trait Case: sealed::Sealed {
     /// What sort of arm it is. The same each time.
@@ -45,6 +54,9 @@ pub trait Case: sealed::Sealed {
     fn lock(&self) -> Option<NonNull<Lock>> {
         None
     }
+
+    /// The first look: `kind`, then `attempt` or `poll`.
+    fn enter(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Look;
 
     /// `Chan`: does it if it is ready, under its own lock. `false` is certain for this channel.
     fn attempt(self: Pin<&mut Self>) -> bool {

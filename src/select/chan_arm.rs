@@ -9,10 +9,11 @@
 use std::fmt;
 use std::pin::Pin;
 use std::ptr::NonNull;
+use std::task::Context;
 
 use pin_project::pin_project;
 
-use super::case::{Arm, Case, Kind, SelectCase, sealed};
+use super::case::{Arm, Case, Kind, Look, SelectCase, sealed};
 use super::word::Word;
 use crate::chan::lock::Lock;
 use crate::chan::op::{Op, Receiving, Sending, Side};
@@ -103,6 +104,21 @@ impl<O: ChanOp> Case for ChanArm<O> {
         self.future
             .as_ref()
             .and_then(|future| future.op_ref().lock())
+    }
+
+    #[inline]
+    fn enter(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Look {
+        let Some(op) = self.op() else {
+            return Look::Not(Kind::Off);
+        };
+        if op.is_nil() {
+            return Look::Not(Kind::Nil);
+        }
+        if op.attempt() {
+            Look::Ended
+        } else {
+            Look::Not(Kind::Chan)
+        }
     }
 
     #[inline]

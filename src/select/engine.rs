@@ -33,9 +33,9 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::case::{Case, Kind};
+use super::case::{Case, Kind, Look};
 use super::lock_set::LockSet;
-use super::order::Order;
+use super::order::{self, Order};
 use super::word::Word;
 use crate::chan::ready::Ready;
 use crate::runtime::coop;
@@ -77,6 +77,18 @@ struct Census {
     levels: u32,
     futures: u32,
     nils: u32,
+}
+
+impl Census {
+    fn count(&mut self, look: Look) {
+        match look {
+            Look::Ended | Look::Not(Kind::Off) => {}
+            Look::Not(Kind::Nil) => self.nils += 1,
+            Look::Not(Kind::Chan) => self.chans += 1,
+            Look::Not(Kind::Level) => self.levels += 1,
+            Look::Not(Kind::Future) => self.futures += 1,
+        }
+    }
 }
 
 /// One select, from its first look to its end.
@@ -209,21 +221,41 @@ impl Selector {
         cx: &mut Context<'_>,
         wait: bool,
     ) -> Option<usize> {
-        let mut order = Order::new(cases.len(), self.biased);
+        let len = cases.len();
+        if len == 0 {
+            self.phase.set(Phase::Parked);
+            return None;
+        }
+        let first = order::first(len, self.biased);
+        let look = cases.at(first).enter(cx);
+        if look == Look::Ended {
+            self.phase.set(Phase::Over);
+            return Some(first);
+        }
+        self.enter_others(cases, cx, wait, first, look)
+    }
+
+    /// Passes 1 and 2, after a look at the first arm.
+    #[inline(never)]
+    fn enter_others<C: Cases + ?Sized>(
+        &self,
+        cases: &mut C,
+        cx: &mut Context<'_>,
+        wait: bool,
+        first: usize,
+        look: Look,
+    ) -> Option<usize> {
+        let mut order = Order::starting_with(first, cases.len(), self.biased);
         let mut census = Census::default();
-        for at in 0..cases.len() {
+        census.count(look);
+        for at in 1..cases.len() {
             let index = order.at(at);
-            match cases.look(index).kind() {
-                Kind::Off => continue,
-                Kind::Nil => census.nils += 1,
-                Kind::Chan => census.chans += 1,
-                Kind::Level => census.levels += 1,
-                Kind::Future => census.futures += 1,
-            }
-            if Self::try_one(cases.at(index), cx) {
+            let look = cases.at(index).enter(cx);
+            if look == Look::Ended {
                 self.phase.set(Phase::Over);
                 return Some(index);
             }
+            census.count(look);
         }
         self.census.set(census);
         // One channel was one moment already.
@@ -300,7 +332,11 @@ impl Selector {
         }
         let census = self.census.get();
         let same_waker = self.wakes.get() == parts(cx.waker());
-        let mut order = Order::new(cases.len(), self.biased);
+        if cases.len() == 0 {
+            return None;
+        }
+        let first = order::first(cases.len(), self.biased);
+        let mut order = Order::starting_with(first, cases.len(), self.biased);
         if census.futures == 0 && (same_waker || census.chans == 0) {
             return self.poll_levels(cases, &mut order, cx);
         }

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 
 use pin_project::pin_project;
 
-use super::case::{Arm, Case, Kind, sealed};
+use super::case::{Arm, Case, Kind, Look, sealed};
 
 /// An arm around `F`. `LEVEL` futures lose nothing by losing.
 #[pin_project]
@@ -44,6 +44,14 @@ impl<F: Future, const LEVEL: bool> Case for FutureArm<F, LEVEL> {
             (false, _) => Kind::Off,
             (true, true) => Kind::Level,
             (true, false) => Kind::Future,
+        }
+    }
+
+    fn enter(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Look {
+        match self.kind() {
+            Kind::Off => Look::Not(Kind::Off),
+            kind if !self.poll(cx) => Look::Not(kind),
+            _ => Look::Ended,
         }
     }
 

@@ -2,65 +2,105 @@
 //!
 //! # Invariants
 //!
-//! 1. It is a permutation of the arms: drawn uniformly, or that of the source with `biased`.
-//! 2. Places before `drawn` are settled; the rest is drawn only when it is asked for, so a select
-//!    whose first arm is ready draws once.
+//! 1. It is a permutation of the arms: drawn uniformly (Fisher and Yates), or that of the source with
+//!    `biased`.
+//! 2. Places before `drawn` are settled; the rest is drawn only when it is asked for. The first place
+//!    is drawn by `first`, before there is an order: a select whose first arm is ready needs no more.
 
-/// So many arms need no allocation: as many as `select!` allows.
-const INLINE: usize = 64;
+/// So many arms fit into one word, four bits each.
+const PACKED: usize = 16;
 
 /// An order of `len` arms.
 pub(super) struct Order {
-    inline: [u8; INLINE],
+    /// The arms in their places, the first in the lowest bits.
+    packed: u64,
+    /// The same, where there are more than fit.
     spilled: Vec<u32>,
     len: usize,
     drawn: usize,
 }
 
+/// The arm in the first place of an order of `len` arms, of which there is one at least.
+#[inline]
+pub(super) fn first(len: usize, biased: bool) -> usize {
+    if biased { 0 } else { below(len) }
+}
+
 impl Order {
-    /// An order of `len` arms.
-    pub(super) fn new(len: usize, biased: bool) -> Self {
+    /// The rest of the order whose first place was drawn by [`first`].
+    pub(super) fn starting_with(first: usize, len: usize, biased: bool) -> Self {
         let mut order = Self {
-            inline: [0; INLINE],
-            spilled: Vec::new(),
+            packed: 0xfedc_ba98_7654_3210,
+            spilled: if len <= PACKED {
+                Vec::new()
+            } else {
+                (0..len as u32).collect()
+            },
             len,
-            drawn: if biased { len } else { 0 },
+            drawn: if biased { len } else { 1 },
         };
-        if len <= INLINE {
-            for (at, place) in order.inline[..len].iter_mut().enumerate() {
-                *place = at as u8;
-            }
-        } else {
-            order.spilled = (0..len as u32).collect();
-        }
+        order.swap(0, first);
         order
     }
 
     /// The arm to look at in place `at`; places are asked for from 0 on.
-    #[inline]
     pub(super) fn at(&mut self, at: usize) -> usize {
         if at >= self.drawn {
-            let other = at + below(self.len - at);
-            if self.len <= INLINE {
-                self.inline.swap(at, other);
-            } else {
-                self.spilled.swap(at, other);
-            }
+            self.swap(at, at + below(self.len - at));
             self.drawn = at + 1;
         }
-        if self.len <= INLINE {
-            self.inline[at] as usize
+        if self.len <= PACKED {
+            (self.packed >> (4 * at)) as usize & 15
         } else {
             self.spilled[at] as usize
         }
     }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        if self.len <= PACKED {
+            let differ = (self.packed >> (4 * a) ^ self.packed >> (4 * b)) & 15;
+            self.packed ^= differ << (4 * a) | differ << (4 * b);
+            // The same place twice: nothing differs.
+        } else {
+            self.spilled.swap(a, b);
+        }
+    }
 }
 
-/// A number below `n`, from the thread's own generator.
+/// A number below `n`, which is small.
 #[cfg(not(loom))]
 #[inline]
 fn below(n: usize) -> usize {
-    if n == 1 { 0 } else { fastrand::usize(..n) }
+    if n == 1 {
+        return 0;
+    }
+    // The high half times `n`: the error in a probability is n in 2^32.
+    (((random() >> 32) * n as u64) >> 32) as usize
+}
+
+/// The next number of the thread's own generator (Wang Yi's wyrand): there is one draw in almost every
+/// select, and a general one costs as much as the rest of it.
+#[cfg(not(loom))]
+#[inline]
+fn random() -> u64 {
+    use std::cell::Cell;
+    thread_local! {
+        static STATE: Cell<u64> = const { Cell::new(0) };
+    }
+    let mut state = STATE.get();
+    if state == 0 {
+        state = seed();
+    }
+    state = state.wrapping_add(0xa076_1d64_78bd_642f);
+    STATE.set(state);
+    let product = u128::from(state) * u128::from(state ^ 0xe703_7ed1_a0b4_28db);
+    (product >> 64) as u64 ^ product as u64
+}
+
+#[cfg(not(loom))]
+#[cold]
+fn seed() -> u64 {
+    fastrand::u64(..)
 }
 
 /// The model checker repeats each run exactly, so nothing may be drawn there.
@@ -74,13 +114,13 @@ mod tests {
     use super::*;
 
     fn draw(len: usize, biased: bool) -> Vec<usize> {
-        let mut order = Order::new(len, biased);
+        let mut order = Order::starting_with(first(len, biased), len, biased);
         (0..len).map(|at| order.at(at)).collect()
     }
 
     #[test]
     fn an_order_names_each_arm_once_however_many_there_are() {
-        for len in [0, 1, 2, 64, 65, 300] {
+        for len in [1, 2, 15, 16, 17, 64, 300] {
             let mut drawn = draw(len, false);
             drawn.sort_unstable();
             assert_eq!(drawn, (0..len).collect::<Vec<_>>());
@@ -94,8 +134,9 @@ mod tests {
 
     #[test]
     fn an_order_once_drawn_stays() {
-        let mut order = Order::new(9, false);
+        let mut order = Order::starting_with(4, 9, false);
         let first: Vec<_> = (0..9).map(|at| order.at(at)).collect();
+        assert_eq!(first[0], 4);
         let again: Vec<_> = (0..9).map(|at| order.at(at)).collect();
         assert_eq!(first, again);
     }
