@@ -1,5 +1,8 @@
 //! Who is running on this thread: the M (and through it the P and the G), or the runtime whose
 //! `block_on` it is in.
+//!
+//! A `block_on` inside a goroutine's `block_in_place` hides the M for as long as it lasts: its future
+//! is no goroutine, and may belong to another runtime.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -12,8 +15,10 @@ use super::m::M;
 use super::sched::Sched;
 
 struct Current {
-    /// The M that this thread is; null on threads that are not ours.
+    /// The M that this thread is; null on threads that are not ours, and inside `block_on`.
     m: Cell<*const M>,
+    /// The same, also inside `block_on`.
+    thread: Cell<*const M>,
     /// The runtime whose `block_on` runs on this thread; null outside.
     entered: Cell<*const Sched>,
     /// The flag of the P that this thread's M owns, which says that its slice is over.
@@ -27,6 +32,7 @@ thread_local! {
     static CURRENT: Current = const {
         Current {
             m: Cell::new(ptr::null()),
+            thread: Cell::new(ptr::null()),
             entered: Cell::new(ptr::null()),
             preempt: Cell::new(&raw const NEVER),
         }
@@ -49,7 +55,7 @@ pub(crate) fn preempt_requested() -> bool {
         .unwrap_or(false)
 }
 
-/// The M that this thread is.
+/// The M that this thread is, unless it is inside `block_on`.
 #[inline]
 pub(crate) fn m<'a>() -> Option<&'a M> {
     // SAFETY: set by `become_m` for as long as the M runs on this thread, whose whole stack the
@@ -57,6 +63,13 @@ pub(crate) fn m<'a>() -> Option<&'a M> {
     CURRENT
         .try_with(|c| unsafe { c.m.get().as_ref() })
         .unwrap_or(None)
+}
+
+/// True when this thread is an M of that runtime, whatever it is doing.
+pub(crate) fn is_thread_of(sched: &Arc<Sched>) -> bool {
+    let m = CURRENT.try_with(|c| c.thread.get()).unwrap_or(ptr::null());
+    // SAFETY: as in `m`.
+    unsafe { m.as_ref() }.is_some_and(|m| Arc::ptr_eq(&m.sched, sched))
 }
 
 /// The goroutine that runs on this thread.
@@ -91,12 +104,16 @@ pub(crate) fn become_m(m: &M) -> impl Drop + use<> {
     struct Guard(PhantomData<*const ()>);
     impl Drop for Guard {
         fn drop(&mut self) {
-            CURRENT.with(|c| c.m.set(ptr::null()));
+            CURRENT.with(|c| {
+                c.m.set(ptr::null());
+                c.thread.set(ptr::null());
+            });
         }
     }
     CURRENT.with(|c| {
         debug_assert!(c.m.get().is_null());
         c.m.set(ptr::from_ref(m));
+        c.thread.set(ptr::from_ref(m));
     });
     Guard(PhantomData)
 }
@@ -104,20 +121,31 @@ pub(crate) fn become_m(m: &M) -> impl Drop + use<> {
 /// This thread is inside `block_on` of a runtime.
 pub(crate) struct Entered {
     before: *const Sched,
+    /// Not null when the `block_on` is inside a goroutine's blocking section.
+    hidden: *const M,
     _sched: Arc<Sched>,
 }
 
 /// Enters a runtime for `block_on`; calls may nest.
 pub(crate) fn enter(sched: &Arc<Sched>) -> Entered {
-    let before = CURRENT.with(|c| c.entered.replace(Arc::as_ptr(sched)));
+    let (before, hidden) = CURRENT.with(|c| {
+        (
+            c.entered.replace(Arc::as_ptr(sched)),
+            c.m.replace(ptr::null()),
+        )
+    });
     Entered {
         before,
+        hidden,
         _sched: Arc::clone(sched),
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.with(|c| c.entered.set(self.before));
+        CURRENT.with(|c| {
+            c.entered.set(self.before);
+            c.m.set(self.hidden);
+        });
     }
 }

@@ -25,6 +25,7 @@ use super::sched::Sched;
 /// default runtime where there is none.
 pub struct Runtime {
     sched: Arc<Sched>,
+    ended: bool,
 }
 
 /// A runtime's other end: starts goroutines on it from anywhere. Does not keep it running.
@@ -35,7 +36,10 @@ pub struct Handle {
 
 impl Runtime {
     pub(super) fn new(sched: Arc<Sched>) -> Runtime {
-        Runtime { sched }
+        Runtime {
+            sched,
+            ended: false,
+        }
     }
 
     /// A runtime with the defaults of [`Builder`].
@@ -86,16 +90,15 @@ impl Runtime {
 
     /// Shuts down as dropping does, but waits no longer than `limit` for goroutines that do not come
     /// to an `.await`. Those are left alone: they end when their poll does.
-    pub fn shutdown_timeout(self, limit: Duration) {
+    pub fn shutdown_timeout(mut self, limit: Duration) {
         let deadline = Instant::now().checked_add(limit);
         self.end(deadline);
-        std::mem::forget(self);
+        self.ended = true;
     }
 
     fn end(&self, deadline: Option<Instant>) {
-        let own = current::m().is_some_and(|m| Arc::ptr_eq(&m.sched, &self.sched));
         let sched = Arc::clone(&self.sched);
-        if !own {
+        if !current::is_thread_of(&sched) {
             sched.shutdown(deadline);
             return;
         }
@@ -114,7 +117,9 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.end(None);
+        if !self.ended {
+            self.end(None);
+        }
     }
 }
 

@@ -83,12 +83,16 @@ impl Ticker {
     fn take(&mut self) -> Option<Instant> {
         let due = self.next?;
         let late = Instant::now().saturating_duration_since(due);
-        let missed = late.as_nanos() / self.period.as_nanos();
-        // The phase is kept: the next tick is a whole number of periods after this one.
-        self.next = u32::try_from(missed + 1)
-            .ok()
-            .and_then(|n| self.period.checked_mul(n))
-            .and_then(|d| due.checked_add(d));
+        // The phase is kept: the next tick is a whole number of periods after this one. Counted in
+        // nanoseconds, for the number of periods missed may be beyond `u32`.
+        let phase = late.as_nanos() % self.period.as_nanos();
+        let since = Duration::new(
+            u64::try_from(phase / 1_000_000_000).unwrap_or(u64::MAX),
+            (phase % 1_000_000_000) as u32,
+        );
+        self.next = due
+            .checked_add(late - since)
+            .and_then(|last| last.checked_add(self.period));
         Some(due)
     }
 }
@@ -121,5 +125,26 @@ impl Future for Tick<'_> {
 impl fmt::Debug for Tick<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tick").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticker_goes_on_after_more_missed_ticks_than_a_u32_counts() {
+        let due = Instant::now() - Duration::from_secs(60);
+        for period in [1, 7, 1_000, 1_000_000_007] {
+            let mut ticker = Ticker {
+                period: Duration::from_nanos(period),
+                next: Some(due),
+            };
+            assert_eq!(ticker.take(), Some(due));
+            let next = ticker.next.unwrap();
+            assert!(next + ticker.period > Instant::now() - Duration::from_secs(10));
+            assert_eq!((next - due).as_nanos() % u128::from(period), 0);
+            assert!(next > due);
+        }
     }
 }

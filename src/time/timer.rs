@@ -60,7 +60,14 @@ struct Event {
 
 struct Func {
     f: Mutex<Box<dyn FnMut() + Send>>,
-    call: Mutex<Option<CallTimer>>,
+    order: Mutex<Option<Order>>,
+}
+
+/// A call of the function that has been ordered and not been stopped.
+enum Order {
+    At(CallTimer),
+    /// For a deadline that never comes: nothing is in a heap, yet the timer is active.
+    Never,
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -100,7 +107,7 @@ impl Timer {
     {
         let func = Arc::new(Func {
             f: Mutex::new(Box::new(f)),
-            call: Mutex::new(None),
+            order: Mutex::new(None),
         });
         Func::order(&func, d);
         Timer {
@@ -164,21 +171,29 @@ impl Timer {
 
 impl Func {
     fn order(func: &Arc<Func>, d: Duration) {
-        let Some(due) = deadline(d) else { return };
-        let this = Arc::clone(func);
-        // The order holds the function, and the function's owner the order: until it fires or is
-        // stopped the timer keeps itself alive, as in Go.
-        let call = call_at(
-            due,
-            Box::new(move || drop(go(async move { (lock(&this.f))() }))),
-        );
-        let old = lock(&func.call).replace(call);
+        let order = match deadline(d) {
+            None => Order::Never,
+            // The order holds the function, and the function's owner the order: until it fires or is
+            // stopped the timer keeps itself alive, as in Go.
+            Some(due) => {
+                let this = Arc::clone(func);
+                Order::At(call_at(
+                    due,
+                    Box::new(move || drop(go(async move { (lock(&this.f))() }))),
+                ))
+            }
+        };
+        let old = lock(&func.order).replace(order);
         drop(old);
     }
 
     fn cancel(&self) -> bool {
-        let call = lock(&self.call).take();
-        call.is_some_and(|call| call.stop())
+        let order = lock(&self.order).take();
+        match order {
+            Some(Order::At(call)) => call.stop(),
+            Some(Order::Never) => true,
+            None => false,
+        }
     }
 }
 

@@ -145,6 +145,9 @@ impl Sched {
             if spinning {
                 let _ = self.idle.stop_spinning();
             }
+            // The M in the poller is on no list and may be the only one that is free. When this comes
+            // too early for it, sysmon's next look repeats it.
+            self.netpoll.interrupt();
         }
     }
 
