@@ -6,6 +6,8 @@
 mod timers;
 
 pub(crate) mod runq;
+#[cfg(all(test, loom))]
+mod tests;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
