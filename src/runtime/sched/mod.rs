@@ -9,6 +9,8 @@ mod idle;
 mod injector;
 mod ready;
 mod shutdown;
+#[cfg(all(test, loom))]
+pub(crate) mod tests;
 mod threads;
 mod timer;
 
@@ -19,7 +21,10 @@ use std::time::Duration;
 
 pub(crate) use find::find_runnable;
 pub(crate) use handoff::block_in_place;
+#[cfg(not(all(test, loom)))]
 pub(crate) use ready::ready;
+#[cfg(all(test, loom))]
+pub(crate) use tests::ready;
 pub(crate) use timer::arm as arm_timer;
 
 use self::idle::Idle;
