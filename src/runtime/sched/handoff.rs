@@ -53,9 +53,14 @@ impl Sched {
     /// Starts an M when a queue holds something and a P is idle.
     pub(crate) fn wakep_if_work(&self) {
         self.idle.after_sleep_decision();
-        if self.injector.len() > 0 || self.all_ps().any(|p| !p.runq.steal().ring_is_empty()) {
+        if self.has_work() {
             self.wakep();
         }
+    }
+
+    /// True when the global queue or a ring holds something (racy; a `runnext` is its owner's).
+    pub(super) fn has_work(&self) -> bool {
+        self.injector.len() > 0 || self.all_ps().any(|p| !p.runq.steal().ring_is_empty())
     }
 
     /// Takes a P from the idle list; those that are too many are dropped from it.

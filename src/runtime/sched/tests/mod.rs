@@ -4,9 +4,11 @@
 //! tokio's driver, which the model checker can neither schedule nor see. So the protocols are in pieces
 //! that run by themselves (`Runq`, `Idle`, `Note`, the state word), and the pieces are modelled.
 
+mod loom;
+
 use std::collections::VecDeque;
 
-use loom::sync::{Arc, Mutex};
+use ::loom::sync::{Arc, Mutex};
 
 use super::Sched;
 use crate::runtime::g::{G, Turn, run};
