@@ -104,14 +104,21 @@ impl<P, M> Idle<P, M> {
     }
 
     /// After `wants_spinner`: the P for the M that is to spin, by way of `take`; `None` when somebody else
-    /// was faster.
+    /// was faster, and then nobody is owed an M.
     #[cold]
     pub(crate) fn p_for_spinner(&self, take: impl Fn() -> Option<P>) -> Option<P> {
-        let p = take();
-        if p.is_none() {
+        loop {
+            let p = take();
+            if p.is_some() {
+                return p;
+            }
+            // While we counted as a spinner another submitter may have relied on us, and an M have gone
+            // to sleep before it pushed: a P that is idle now is for what that one pushed.
             let _ = self.stop_spinning();
+            if !self.wants_spinner() {
+                return None;
+            }
         }
-        p
     }
 
     /// An M gives its P up: it stops spinning, then looks everywhere again with `work`. `Some` = there

@@ -215,6 +215,52 @@ fn a_goroutine_left_in_a_ring_while_another_m_goes_to_sleep_is_stolen() {
     });
 }
 
+// Caught: a `stop_spinning` that is never the last; `wants_spinner` that adds to the count without
+// comparing; `p_for_spinner` that gives its spinner up without asking again.
+#[test]
+fn a_spinner_that_finds_work_hands_the_search_on() {
+    loom::model(|| {
+        let machine = Machine::new(&[0], 1);
+        machine.idle.start_spinning();
+        let m = {
+            let machine = machine.clone();
+            thread::spawn(move || machine.schedule(0, 1, true))
+        };
+        machine.inject(goroutine());
+        machine.inject(goroutine());
+        m.join().unwrap();
+        machine.settle();
+    });
+}
+
+// Caught: `p_for_spinner` that gives its spinner up without asking again.
+#[test]
+fn a_submitter_that_finds_no_p_leaves_no_other_to_rely_on_it() {
+    loom::model(|| {
+        let machine = Machine::new(&[0], 2);
+        // A call that blocked is over: it takes P 0, and its next turn is the goroutine in the global
+        // queue. Then M 1 gives P 1 up.
+        let others = {
+            let machine = machine.clone();
+            thread::spawn(move || {
+                if machine.take_p().is_some() {
+                    let g = machine.injector.pop_batch(1, |_| {});
+                    g.map(G::as_ptr).into_iter().for_each(run);
+                    machine.schedule(1, 1, false);
+                }
+            })
+        };
+        let second = {
+            let machine = machine.clone();
+            thread::spawn(move || machine.inject(goroutine()))
+        };
+        machine.inject(goroutine());
+        others.join().unwrap();
+        second.join().unwrap();
+        machine.settle();
+    });
+}
+
 // Caught: a `wakeup` that unparks before it sets. (A Relaxed swap goes unnoticed: the checker does not run
 // another thread between the swap and the unpark, which synchronises too.)
 #[test]
