@@ -14,9 +14,10 @@ use loom::thread;
 use crate::loom::cell::UnsafeCell;
 use crate::runtime::g::{self, Birth, G, Header, JoinHandle, Turn};
 use crate::runtime::m::{Nextp, Note};
-use crate::runtime::p::Runq;
+use crate::runtime::p::{P, Runq};
 use crate::runtime::sched::idle::Idle;
 use crate::runtime::sched::injector::Injector;
+use crate::runtime::sched::procs::Procs;
 
 /// Two Ps and the Ms that are needed.
 struct Machine {
@@ -306,5 +307,50 @@ fn what_is_left_for_an_m_is_whole_when_it_is_taken() {
             assert_eq!(unsafe { (*p).read() }, 7);
         }
         giver.join().unwrap();
+    });
+}
+
+/// The number grows from one P to two while P 1 is given up by `giver`; afterwards it is on the idle
+/// list, or `giver` kept it.
+fn grow_beside(idle: &[usize], giver: fn(&Procs, &P, &Idle<usize, ()>) -> bool) {
+    let (procs, p) = (Arc::new(Procs::new(1)), Arc::new(P::new(1)));
+    let idle = Arc::new(Idle::new(idle.to_vec()));
+    let giving = {
+        let (procs, p, idle) = (procs.clone(), p.clone(), idle.clone());
+        thread::spawn(move || giver(&procs, &p, &idle))
+    };
+    assert_eq!(procs.set(2), 1);
+    if p.reinstate() {
+        idle.put_p(1);
+    }
+    let kept = giving.join().unwrap();
+    let on_list = idle.take_p(|_| true).is_some();
+    assert_ne!(kept, on_list, "P 1 belongs to one");
+    assert_eq!(idle.npidle(), 0);
+}
+
+// Caught: a `retire` that is a store; `retire` that is only a Release; `reinstate` that is only an Acquire;
+// `give_up` that does not look at the number again, or does and leaves the mark.
+#[test]
+fn a_p_given_up_by_its_m_while_the_number_grows_is_in_use() {
+    loom::model(|| {
+        grow_beside(&[], |procs, p, idle| {
+            let wanted = procs.wants(p);
+            if !wanted && procs.give_up(p) {
+                idle.put_p(1);
+            }
+            wanted
+        });
+    });
+}
+
+// Caught: as above, by who takes a P off the idle list instead of its M.
+#[test]
+fn a_p_dropped_from_the_idle_list_while_the_number_grows_is_in_use() {
+    loom::model(|| {
+        grow_beside(&[1], |procs, p, idle| {
+            idle.take_p(|_| procs.wants(p) || procs.give_up(p))
+                .is_some()
+        });
     });
 }
