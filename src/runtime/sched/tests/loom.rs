@@ -92,20 +92,20 @@ impl Machine {
     fn wakep(&self) {
         if self.idle.wants_spinner() {
             if let Some(p) = self.idle.p_for_spinner(|| self.take_p()) {
-                self.start_m(p);
+                self.start_m(p, true);
             }
         }
     }
 
     /// A new M is not another thread here: it does its work at once.
-    fn start_m(&self, p: usize) {
+    fn start_m(&self, p: usize, spinning: bool) {
         match self.idle.take_m() {
-            Some(m) => self.ms[m].leave(Some(&self.ps[p]), true),
+            Some(m) => self.ms[m].leave(Some(&self.ps[p]), spinning),
             None => {
                 let m = self
                     .fresh
                     .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                self.schedule(m, p, true);
+                self.schedule(m, p, spinning);
             }
         }
     }
@@ -113,6 +113,18 @@ impl Machine {
     fn inject(&self, g: G) {
         self.injector.push(g);
         self.wakep();
+    }
+
+    /// `Sched::handoff`, where no M is needed for the poller.
+    fn handoff(&self, p: usize) {
+        if !self.ps[p].1.steal().is_empty() || self.injector.len() > 0 {
+            return self.start_m(p, false);
+        }
+        self.idle.put_p(p);
+        self.idle.after_sleep_decision();
+        if self.has_work() {
+            self.wakep();
+        }
     }
 
     fn find(&self, p: usize, spinning: &mut bool) -> Option<*mut Header> {
@@ -230,6 +242,21 @@ fn a_spinner_that_finds_work_hands_the_search_on() {
         machine.inject(goroutine());
         machine.inject(goroutine());
         m.join().unwrap();
+        machine.settle();
+    });
+}
+
+// Caught: a `handoff` that does not look again after the P is on the list; one without the fence.
+#[test]
+fn a_goroutine_injected_while_a_p_is_handed_off_is_run() {
+    loom::model(|| {
+        let machine = Machine::new(&[], 1);
+        let blocked = {
+            let machine = machine.clone();
+            thread::spawn(move || machine.handoff(0))
+        };
+        machine.inject(goroutine());
+        blocked.join().unwrap();
         machine.settle();
     });
 }
