@@ -1,4 +1,4 @@
-//! The one door to atomics, locks, cells and threads: `std`'s in a normal build, loom's under
+//! The one door to atomics, locks, cells, threads and counted memory: `std`'s in a normal build, loom's under
 //! `--cfg loom`.
 //!
 //! Used by every module with a protocol that is model-checked. Modules that hold process-wide state
@@ -35,12 +35,21 @@ mod imp {
                 Self(std::cell::UnsafeCell::new(value))
             }
 
+            /// Lends the value for reading.
+            #[inline]
+            pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+                f(self.0.get())
+            }
+
             /// Lends the value for writing.
             #[inline]
             pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
                 f(self.0.get())
             }
         }
+    }
+    pub(crate) mod alloc {
+        pub(crate) use std::alloc::{alloc, dealloc};
     }
     pub(crate) mod thread {
         pub(crate) use std::thread::{Thread, current, park, yield_now};
@@ -61,13 +70,16 @@ mod imp {
             };
         }
     }
+    pub(crate) mod alloc {
+        pub(crate) use loom::alloc::{alloc, dealloc};
+    }
     pub(crate) mod thread {
         pub(crate) use loom::thread::{Thread, current, park, yield_now};
     }
 }
 
 #[allow(unused_imports)]
-pub(crate) use imp::{cell, sync, thread};
+pub(crate) use imp::{alloc, cell, sync, thread};
 
 /// Locks `mutex`, whether or not a thread panicked while it held it.
 ///

@@ -221,7 +221,7 @@ pub(crate) fn new<F: Future>(
     }
     let layout = memory_layout(layout);
     // SAFETY: a cell is never of size zero.
-    let memory = unsafe { std::alloc::alloc(layout) };
+    let memory = unsafe { crate::loom::alloc::alloc(layout) };
     let Some(memory) = NonNull::new(memory.cast::<Header>()) else {
         std::alloc::handle_alloc_error(layout)
     };
@@ -239,7 +239,7 @@ pub(crate) fn new<F: Future>(
 pub(crate) unsafe fn free(g: G) {
     // SAFETY: the caller owns the cell.
     unsafe {
-        let waker = (*g.join_waker()).take();
+        let waker = (*g.join_waker_mut()).take();
         if let Some(waker) = waker {
             crate::runtime::wake::drop_waker(waker);
         }
@@ -263,6 +263,6 @@ unsafe fn free_memory(g: G) {
     unsafe {
         let layout = memory_layout(g.header().vtable().layout);
         ptr::drop_in_place(g.as_ptr());
-        std::alloc::dealloc(g.as_ptr().cast(), layout);
+        crate::loom::alloc::dealloc(g.as_ptr().cast(), layout);
     }
 }

@@ -13,7 +13,6 @@
 //! - **cell I4**: `join_waker` follows state I5, and is `None` in a recycled cell.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
 use std::future::Future;
 use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -25,6 +24,7 @@ use std::task::{Context, Poll, Waker};
 use super::alloc::Links;
 use super::join::JoinError;
 use super::state::State;
+use crate::loom::cell::UnsafeCell;
 use crate::runtime::sched::Sched;
 
 /// A goroutine, as the scheduler passes it around (Go's `*g`).
@@ -276,26 +276,41 @@ impl G {
         }
     }
 
-    /// The slot of the join waker.
+    /// The slot of the join waker, for reading.
     ///
     /// # Safety
-    /// state I5 allows the caller the access that it makes.
-    pub(super) unsafe fn join_waker(self) -> *mut Option<Waker> {
+    /// state I5 allows the caller to read it.
+    pub(super) unsafe fn join_waker(self) -> *const Option<Waker> {
         // SAFETY: cell I1.
-        unsafe { self.header().join_waker.get() }
+        unsafe { self.header().join_waker.with(|slot| slot) }
+    }
+
+    /// The slot of the join waker, for writing.
+    ///
+    /// # Safety
+    /// state I5 gives the slot to the caller.
+    pub(super) unsafe fn join_waker_mut(self) -> *mut Option<Waker> {
+        // SAFETY: cell I1.
+        unsafe { self.header().join_waker.with_mut(|slot| slot) }
     }
 }
 
 unsafe fn stage<F: Future>(g: G) -> *mut Stage<F> {
     // SAFETY: cell I3: `g` is the header of a `Cell<F>`, in memory allocated for it.
-    unsafe { (*g.0.cast::<Cell<F>>().as_ptr()).stage.get() }
+    unsafe {
+        (*g.0.cast::<Cell<F>>().as_ptr())
+            .stage
+            .with_mut(|stage| stage)
+    }
 }
 
 unsafe fn poll<F: Future>(g: G, cx: &mut Context<'_>) -> Poll<()> {
     // SAFETY: cell I2: the caller is the polling M, the future is in the stage; it is pinned because
     // the cell does not move and drops it in place.
+    let stage = unsafe { stage::<F>(g) };
+    // SAFETY: as above.
     let polled = catch_unwind(AssertUnwindSafe(|| unsafe {
-        Pin::new_unchecked(&mut *(*stage::<F>(g)).future).poll(cx)
+        Pin::new_unchecked(&mut *(*stage).future).poll(cx)
     }));
     let output = match polled {
         Ok(Poll::Pending) => return Poll::Pending,
@@ -353,8 +368,10 @@ unsafe fn drop_future<F: Future>(g: G) -> Result<(), Box<dyn Any + Send>> {
         return Ok(());
     }
     // SAFETY: cell I2: the future is in the stage, and this is the one place that drops it.
+    let stage = unsafe { stage::<F>(g) };
+    // SAFETY: as above.
     catch_unwind(AssertUnwindSafe(|| unsafe {
-        ManuallyDrop::drop(&mut (*stage::<F>(g)).future);
+        ManuallyDrop::drop(&mut (*stage).future);
     }))
 }
 

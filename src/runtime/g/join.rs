@@ -181,7 +181,7 @@ impl<T> Future for JoinHandle<T> {
                     return Poll::Ready(self.take(g));
                 }
             }
-            let old = (*g.join_waker()).replace(cx.waker().clone());
+            let old = (*g.join_waker_mut()).replace(cx.waker().clone());
             drop(old);
             if !state.set_join_waker() {
                 return Poll::Ready(self.take(g));
@@ -204,7 +204,7 @@ impl<T> Drop for JoinHandle<T> {
             match state.detach() {
                 Detach::DropOutput => g.drop_output(),
                 Detach::DropWaker => {
-                    let waker = (*g.join_waker()).take();
+                    let waker = (*g.join_waker_mut()).take();
                     drop(waker);
                 }
             }

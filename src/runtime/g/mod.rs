@@ -13,6 +13,8 @@ mod join;
 mod report;
 mod run;
 mod state;
+#[cfg(all(test, loom))]
+mod tests;
 mod waker;
 
 pub(crate) use alloc::{Pool, for_each, new};

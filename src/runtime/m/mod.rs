@@ -7,13 +7,15 @@
 //! - **M I2**: `p` is the P that this M owns (P I1), or null: between two Ps, in a poll that gave its
 //!   P away (`block_in_place`), and while it waits in the poller.
 
+mod nextp;
 mod note;
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use nextp::Nextp;
 pub(crate) use note::Note;
 
 use super::g::{self, G, Header, Pool, Turn};
@@ -26,8 +28,7 @@ pub(crate) struct M {
     pub(crate) sched: Arc<Sched>,
     pub(crate) note: Note,
     p: Cell<*const P>,
-    nextp: AtomicPtr<P>,
-    next_spinning: AtomicBool,
+    nextp: Nextp<P>,
     pub(crate) spinning: Cell<bool>,
     g: Cell<*const Header>,
     /// Depth of `block_in_place` calls in the running poll.
@@ -83,8 +84,7 @@ impl M {
             sched,
             note: Note::new(),
             p: Cell::new(ptr::null()),
-            nextp: AtomicPtr::new(ptr::null_mut()),
-            next_spinning: AtomicBool::new(false),
+            nextp: Nextp::new(),
             spinning: Cell::new(spinning),
             g: Cell::new(ptr::null()),
             blocking: Cell::new(0),
@@ -126,23 +126,15 @@ impl M {
 
     /// Leaves a P for a sleeping M, before it is woken (M I1).
     pub(crate) fn set_next(&self, p: Option<&P>, spinning: bool) {
-        // Relaxed: published by the store of the P.
-        self.next_spinning.store(spinning, Ordering::Relaxed);
-        let p = p.map_or(ptr::null_mut(), |p| ptr::from_ref(p).cast_mut());
-        // Ordering: Release pairs with the Acquire in `take_next`.
-        self.nextp.store(p, Ordering::Release);
+        self.nextp.leave(p, spinning);
     }
 
     /// The P that was left for this M while it slept.
     pub(crate) fn take_next(&self) -> Option<&P> {
-        // Ordering: Acquire pairs with the Release in `set_next`.
-        let p = self.nextp.swap(ptr::null_mut(), Ordering::Acquire);
-        if !p.is_null() {
-            self.spinning
-                .set(self.next_spinning.load(Ordering::Relaxed));
-        }
+        let (p, spinning) = self.nextp.take()?;
+        self.spinning.set(spinning);
         // SAFETY: as in `p`.
-        unsafe { p.as_ref() }
+        unsafe { Some(&*p) }
     }
 
     /// The goroutine being polled on this M.

@@ -6,6 +6,8 @@
 mod timers;
 
 pub(crate) mod runq;
+#[cfg(all(test, loom))]
+mod tests;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,6 +16,7 @@ pub(crate) use runq::Runq;
 pub(crate) use timers::{Action, NEVER, Nanos, TimerHeap, TimerNode, nanos, now};
 
 use super::g::Header;
+use crate::loom;
 
 /// One processor.
 ///
@@ -34,7 +37,7 @@ pub(crate) struct P {
     /// True while an M owns it; for sysmon, which leaves idle Ps alone.
     busy: AtomicBool,
     /// Set when the P was given up because there were too many.
-    retired: AtomicBool,
+    retired: loom::sync::atomic::AtomicBool,
 }
 
 // SAFETY: the `Cell`s are the owner's alone (P I1), and owners hand the P over through a lock or a
@@ -53,7 +56,7 @@ impl P {
             next_runs: Cell::new(0),
             preempt: AtomicBool::new(false),
             busy: AtomicBool::new(false),
-            retired: AtomicBool::new(false),
+            retired: loom::sync::atomic::AtomicBool::new(false),
         }
     }
 
@@ -78,16 +81,18 @@ impl P {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// The P is in nobody's hands and on no list, until there is need of it again.
+    /// The P is in nobody's hands and on no list, until there is need of it again. By way of
+    /// `sched::procs`, which sees to a need that comes at this moment.
     pub(crate) fn retire(&self) {
-        // Ordering: Release publishes the owner's last accesses to `reinstate`.
-        self.retired.store(true, Ordering::Release);
+        // Ordering: Release publishes the owner's last accesses to `reinstate`. Acquire pairs with the
+        // Release of a `reinstate` that came too early: the number of Ps that it was for is seen.
+        let _ = self.retired.swap(true, Ordering::AcqRel);
     }
 
     /// `true` = the P had been given up, and now belongs to the caller.
     pub(crate) fn reinstate(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `retire`.
-        self.retired.swap(false, Ordering::Acquire)
+        // Ordering: Acquire pairs with the Release in `retire`, Release with the Acquire there.
+        self.retired.swap(false, Ordering::AcqRel)
     }
 
     /// Asks the running goroutine to yield at its next operation.

@@ -187,21 +187,13 @@ impl Sched {
     /// Gives the P up, then looks everywhere again: with a P in hand when there is something.
     fn give_up_p(&self, m: &M) {
         let was_spinning = m.spinning.replace(false);
-        if let Some(p) = m.release() {
-            self.idle.put_p(p.id);
-        }
-        if was_spinning {
-            let _ = self.idle.stop_spinning();
-        }
-        self.idle.after_sleep_decision();
-        let work =
-            self.injector.len() > 0 || self.all_ps().any(|p| !p.runq.steal().ring_is_empty());
-        if work {
-            if let Some(id) = self.take_idle_p() {
-                m.acquire(self.p(id));
-                m.spinning.set(true);
-                self.idle.start_spinning();
-            }
+        let p = m.release().map(|p| p.id);
+        let again = self
+            .idle
+            .give_up(p, was_spinning, || self.has_work(), || self.take_idle_p());
+        if let Some(id) = again {
+            m.acquire(self.p(id));
+            m.spinning.set(true);
         }
     }
 

@@ -53,21 +53,22 @@ impl Sched {
     /// Starts an M when a queue holds something and a P is idle.
     pub(crate) fn wakep_if_work(&self) {
         self.idle.after_sleep_decision();
-        if self.injector.len() > 0 || self.all_ps().any(|p| !p.runq.steal().ring_is_empty()) {
+        if self.has_work() {
             self.wakep();
         }
     }
 
+    /// True when the global queue or a ring holds something (racy; a `runnext` is its owner's).
+    pub(super) fn has_work(&self) -> bool {
+        self.injector.len() > 0 || self.all_ps().any(|p| !p.runq.steal().ring_is_empty())
+    }
+
     /// Takes a P from the idle list; those that are too many are dropped from it.
     pub(super) fn take_idle_p(&self) -> Option<usize> {
-        let n = self.nprocs();
         self.sysmon.wake_if_asleep();
         self.idle.take_p(|&id| {
-            let wanted = id < n;
-            if !wanted {
-                self.p(id).retire();
-            }
-            wanted
+            let p = self.p(id);
+            self.procs.wants(p) || self.procs.give_up(p)
         })
     }
 
@@ -83,14 +84,12 @@ impl Sched {
             }
         }
         let _ = m.release();
-        p.retire();
+        // Its timers stay where they are: every M that sleeps, and sysmon, look at all heaps.
+        if self.procs.give_up(p) {
+            self.idle.put_p(p.id);
+        }
         if m.spinning.replace(false) {
             let _ = self.idle.stop_spinning();
-        }
-        // Its timers stay where they are: every M that sleeps, and sysmon, look at all heaps.
-        if p.id < self.nprocs() && p.reinstate() {
-            // Resized back meanwhile.
-            self.idle.put_p(p.id);
         }
         self.wakep_if_work();
     }

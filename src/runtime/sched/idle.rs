@@ -103,6 +103,47 @@ impl<P, M> Idle<P, M> {
             .is_ok()
     }
 
+    /// After `wants_spinner`: the P for the M that is to spin, by way of `take`; `None` when somebody else
+    /// was faster, and then nobody is owed an M.
+    #[cold]
+    pub(crate) fn p_for_spinner(&self, take: impl Fn() -> Option<P>) -> Option<P> {
+        loop {
+            let p = take();
+            if p.is_some() {
+                return p;
+            }
+            // While we counted as a spinner another submitter may have relied on us, and an M have gone
+            // to sleep before it pushed: a P that is idle now is for what that one pushed.
+            let _ = self.stop_spinning();
+            if !self.wants_spinner() {
+                return None;
+            }
+        }
+    }
+
+    /// An M gives its P up: it stops spinning, then looks everywhere again with `work`. `Some` = there
+    /// was something, and the M spins with this P.
+    pub(crate) fn give_up(
+        &self,
+        p: Option<P>,
+        spinning: bool,
+        work: impl FnOnce() -> bool,
+        take: impl FnOnce() -> Option<P>,
+    ) -> Option<P> {
+        if let Some(p) = p {
+            self.put_p(p);
+        }
+        if spinning {
+            let _ = self.stop_spinning();
+        }
+        self.after_sleep_decision();
+        let p = if work() { take() } else { None };
+        if p.is_some() {
+            self.start_spinning();
+        }
+        p
+    }
+
     /// An M begins to spin.
     pub(crate) fn start_spinning(&self) {
         self.spinning.fetch_add(1, Ordering::Relaxed);

@@ -6,11 +6,11 @@
 //! - **injector I2**: `len` is the length, stored under the lock; without it, it is a hint.
 
 use std::ptr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::loom::sync::atomic::{AtomicUsize, Ordering};
+use crate::loom::sync::{Mutex, MutexGuard};
 use crate::runtime::g::{G, Header};
 use crate::runtime::p::runq::Overflow;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) struct Injector {
     list: Mutex<List>,
@@ -66,7 +66,7 @@ impl Injector {
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::loom::lock(&self.list)
     }
 
     fn publish(&self, list: &List) {

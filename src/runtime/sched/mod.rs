@@ -1,29 +1,36 @@
 //! What all Ps of a runtime share: the queues, who is idle, and the ways in.
 //!
 //! `find` is the search for work, `idle` the protocol of sleeping and waking, `injector` the global
-//! queue, `threads` starts and stops Ms, `handoff` gives Ps away, `shutdown` ends it all.
+//! queue, `threads` starts and stops Ms, `handoff` gives Ps away, `procs` says how many there are to be, `shutdown` ends it all.
 
 mod find;
 mod handoff;
 mod idle;
 mod injector;
+mod procs;
 mod ready;
 mod shutdown;
+#[cfg(all(test, loom))]
+pub(crate) mod tests;
 mod threads;
 mod timer;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 pub(crate) use find::find_runnable;
 pub(crate) use handoff::block_in_place;
+#[cfg(not(all(test, loom)))]
 pub(crate) use ready::ready;
+#[cfg(all(test, loom))]
+pub(crate) use tests::ready;
 pub(crate) use timer::arm as arm_timer;
 
 use self::idle::Idle;
 use self::injector::Injector;
+use self::procs::Procs;
 use self::threads::Threads;
 use super::g::GoPanic;
 use super::netpoll::Netpoll;
@@ -57,9 +64,9 @@ pub(crate) struct Config {
 pub(crate) struct Sched {
     /// For the threads that it starts.
     this: Weak<Sched>,
-    /// sched I2. Slots fill from the front; the first `nprocs` are in use.
+    /// sched I2. Slots fill from the front.
     ps: Box<[OnceLock<Box<P>>]>,
-    nprocs: AtomicUsize,
+    procs: Procs,
     injector: Injector,
     idle: Idle<usize, threads::MPtr>,
     threads: Threads,
@@ -85,7 +92,7 @@ impl Sched {
         let sched = Arc::new_cyclic(|this| Sched {
             this: this.clone(),
             ps: ps.into_boxed_slice(),
-            nprocs: AtomicUsize::new(config.procs),
+            procs: Procs::new(config.procs),
             injector: Injector::new(),
             idle: Idle::new((0..config.procs).rev().collect()),
             netpoll,
@@ -138,16 +145,14 @@ impl Sched {
     }
 
     pub(crate) fn nprocs(&self) -> usize {
-        // Ordering: Acquire pairs with the Release in `resize`.
-        self.nprocs.load(Ordering::Acquire)
+        self.procs.get()
     }
 
     /// Sets the number of Ps; returns the former one. Growing acts at once. A P that is one too many is
     /// given up by its M between two turns, and its queue goes to the global one.
     pub(crate) fn resize(&self, n: usize) -> usize {
         let n = n.min(self.ps.len());
-        // Ordering: Release pairs with the Acquire in `nprocs`.
-        let before = self.nprocs.swap(n, Ordering::AcqRel);
+        let before = self.procs.set(n);
         for id in before..n {
             let mut fresh = false;
             let p = self.ps[id].get_or_init(|| {

@@ -16,6 +16,7 @@ use crate::runtime::m::{self, M};
 ///
 /// # Safety
 /// The caller has the duty to enqueue `g` (state I1).
+#[cfg(not(all(test, loom)))]
 #[inline]
 pub(crate) unsafe fn ready(g: G) {
     // SAFETY: the duty keeps it alive and not DONE (state I3); so its runtime lives (sched I1).

@@ -121,11 +121,8 @@ impl Sched {
 
     #[cold]
     fn wakep_slow(&self) {
-        match self.take_idle_p() {
-            Some(id) => self.start_m(self.p(id), true),
-            None => {
-                let _ = self.idle.stop_spinning();
-            }
+        if let Some(id) = self.idle.p_for_spinner(|| self.take_idle_p()) {
+            self.start_m(self.p(id), true);
         }
     }
 

@@ -1,0 +1,3 @@
+//! Tests that must reach the inside of a P.
+
+mod loom;
