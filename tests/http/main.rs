@@ -3,6 +3,7 @@
 
 mod client;
 mod context;
+mod descriptors;
 mod executor;
 mod http2;
 mod serving;

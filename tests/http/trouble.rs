@@ -3,15 +3,16 @@
 
 use std::io::ErrorKind;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Extension, Router};
 use gosched::runtime::{Runtime, block_in_place};
-use gosched::{Context, chan};
+use gosched::{Context, chan, go, http};
 use tokio::net::TcpListener;
 
 use crate::client::Client;
-use crate::{listen, soon, start};
+use crate::{Gate, listen, soon, start};
 
 #[gosched::test]
 async fn a_handler_that_panics_ends_its_connection_and_nothing_else() {
@@ -130,4 +131,70 @@ async fn a_client_that_does_not_read_its_answer_holds_nobody_up_and_is_dropped_w
     );
     drop(slow);
     soon(ctx.done()).await;
+}
+
+#[gosched::test]
+async fn a_client_that_brings_no_request_in_time_is_closed_and_one_that_did_is_left_alone() {
+    let gate = Gate::new();
+    let inside = gate.clone();
+    let app = Router::new().route("/", get(async || "answer")).route(
+        "/wait",
+        get(async move || {
+            inside.pass().await;
+            "waited"
+        }),
+    );
+    let listener = listen().await;
+    let address = listener.local_addr().unwrap();
+    let limit = Duration::from_millis(500);
+    let server = go(async move { http::serve(listener, app).read_header_timeout(limit).await });
+    let mut busy = Client::connect(address).await;
+    busy.ask("/wait").await;
+    gate.arrival().await;
+
+    // Nothing; what HTTP/1 and HTTP/2 both may begin with; half a head; HTTP/2 and no request; an answer, and no more.
+    let beginnings = [
+        "",
+        "P",
+        "GET / HT",
+        PREFACE,
+        "GET / HTTP/1.1\r\nhost: test\r\n\r\n",
+    ];
+    let mut clients = Vec::new();
+    for said in beginnings {
+        let mut client = Client::connect(address).await;
+        client.send(said).await;
+        clients.push(go(async move { client.rest().await }));
+    }
+    let mut said = Vec::new();
+    for client in clients {
+        said.push(soon(client).await.unwrap());
+    }
+    for silence in [0, 1, 2] {
+        assert_eq!(said[silence], b"", "{:?}", beginnings[silence]);
+    }
+    assert!(said[4].starts_with(b"HTTP/1.1 200"));
+
+    gate.open();
+    assert_eq!(busy.answer().await.body, "waited");
+    server.abort();
+}
+
+/// HTTP/2's, with empty settings.
+const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
+
+#[gosched::test]
+async fn no_limit_on_the_head_of_a_request_is_a_limit_too() {
+    let listener = listen().await;
+    let address = listener.local_addr().unwrap();
+    let app = Router::new().route("/", get(async || "answer"));
+    let server = go(async move {
+        http::serve(listener, app)
+            .read_header_timeout(Duration::MAX)
+            .await
+    });
+    let mut client = Client::connect(address).await;
+    assert_eq!(client.get("/").await.body, "answer");
+    assert_eq!(client.get("/").await.body, "answer");
+    server.abort();
 }
