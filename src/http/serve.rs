@@ -22,6 +22,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower_service::Service;
@@ -32,6 +33,9 @@ use crate::{go, time};
 
 /// How long a client may take to send the head of a request, when nobody says.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a connection is silent before the system asks whether the client is still there, and how often.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Serves HTTP/1 and HTTP/2 on `listener` with `service`.
 ///
@@ -46,7 +50,8 @@ const HEAD_LIMIT: Duration = Duration::from_secs(30);
 ///   server sees that the client has gone away, and when the response's body has been handed to the connection. The
 ///   handler's own future is dropped when the client goes away; the Context is for the work that the handler started
 ///   elsewhere. Over HTTP/1 a client that leaves is seen while the handler waits, not while it blocks, and, as in Go,
-///   only once what the client sent before has been read: the request's body, or a next request.
+///   only once what the client sent before has been read: the request's body, or a next request. One that vanishes
+///   without closing is found out by TCP's keep-alive, in minutes.
 /// - A handler that panics ends its connection, over HTTP/2 its stream, and nothing else.
 /// - A client that sends no request is not waited for without end: see
 ///   [`read_header_timeout`](Serve::read_header_timeout).
@@ -285,8 +290,7 @@ async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // As Go does: answers are written whole, and waiting for more would only delay them.
-                let _ = stream.set_nodelay(true);
+                set_options(&stream);
                 return Ok(stream);
             }
             Err(error) => match After::of(&error) {
@@ -300,6 +304,17 @@ async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
             },
         }
     }
+}
+
+/// As Go sets them. A socket that takes no options serves all the same.
+fn set_options(stream: &TcpStream) {
+    // Answers are written whole, and waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    // A client whose machine has gone says no goodbye: without probes its request would wait for ever.
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    #[cfg(any(target_os = "linux", target_os = "macos", target_os = "windows"))]
+    let keepalive = keepalive.with_interval(KEEPALIVE);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
 /// What can follow a failed `accept`.

@@ -29,6 +29,11 @@ impl Client {
         Client(BufReader::new(stream))
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn port(&self) -> u16 {
+        self.0.get_ref().local_addr().unwrap().port()
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         soon(self.0.write_all(text.as_bytes())).await.unwrap();
     }

@@ -81,10 +81,8 @@ fn take_all_descriptors() -> Vec<File> {
         rlim_max: 64,
     };
     // SAFETY: `limit` is a valid rlimit, which the call only reads.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) },
-        0
-    );
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!(set, 0);
     std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 

@@ -198,3 +198,34 @@ async fn no_limit_on_the_head_of_a_request_is_a_limit_too() {
     assert_eq!(client.get("/").await.body, "answer");
     server.abort();
 }
+
+/// The client's machine cannot be switched off here; that the system would notice can be seen.
+#[cfg(target_os = "linux")]
+#[gosched::test]
+async fn the_system_is_asked_to_notice_clients_that_vanish() {
+    let server = start(Router::new().route("/", get(async || "answer"))).await;
+    let mut client = Client::connect(server.address).await;
+    assert_eq!(client.get("/").await.body, "answer");
+    let connection = (server.address.port(), client.port());
+    soon(async {
+        // While the last bytes are not acknowledged another timer is shown in its place.
+        while !has_keepalive_timer(connection) {
+            gosched::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+}
+
+/// Whether the kernel's table says so, of the connection with this local and this remote port.
+#[cfg(target_os = "linux")]
+fn has_keepalive_timer((local, remote): (u16, u16)) -> bool {
+    const KEEPALIVE: &str = "02:";
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let (local, remote) = (format!(":{local:04X}"), format!(":{remote:04X}"));
+    table.lines().any(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields[1].ends_with(&local)
+            && fields[2].ends_with(&remote)
+            && fields[5].starts_with(KEEPALIVE)
+    })
+}
