@@ -6,7 +6,7 @@
 //! himself.
 //!
 //! Why not a library's own `serve`? Those start their tasks with `tokio::spawn`. Such tasks work here, but they share
-//! the one thread that is in the I/O driver: no stealing, no slices, no rescue from a handler that blocks.
+//! the one thread that is in the I/O driver: no stealing, no slices, and a handler that blocks holds all I/O up.
 //!
 //! # Reading order
 //!

@@ -15,6 +15,8 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use http::{Request, Response};
@@ -30,13 +32,16 @@ use crate::context::{CancelFunc, Context};
 pub(super) struct PerRequest<S> {
     service: TowerToHyperService<S>,
     base: Context,
+    /// Set by the first request, for `conn`. Relaxed: one task sets and reads it.
+    begun: Arc<AtomicBool>,
 }
 
 impl<S> PerRequest<S> {
-    pub(super) fn new(service: S, base: Context) -> Self {
+    pub(super) fn new(service: S, base: Context, begun: Arc<AtomicBool>) -> Self {
         PerRequest {
             service: TowerToHyperService::new(service),
             base,
+            begun,
         }
     }
 }
@@ -50,6 +55,7 @@ where
     type Future = Handling<S>;
 
     fn call(&self, mut request: Request<Incoming>) -> Handling<S> {
+        self.begun.store(true, Ordering::Relaxed);
         let (ctx, cancel) = self.base.with_cancel();
         request.extensions_mut().insert(ctx);
         let handler = hyper::service::Service::call(&self.service, request);

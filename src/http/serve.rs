@@ -22,6 +22,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower_service::Service;
@@ -30,6 +31,12 @@ use super::conn;
 use crate::context::Context;
 use crate::{go, time};
 
+/// How long a client may take to send the head of a request, when nobody says.
+const HEAD_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a connection is silent before the system asks whether the client is still there, and how often.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
 /// Serves HTTP/1 and HTTP/2 on `listener` with `service`.
 ///
 /// The service is anything of tower's that takes `Request<hyper::body::Incoming>` and is `Clone`: an axum `Router`
@@ -37,11 +44,17 @@ use crate::{go, time};
 /// result to run the server; without [`with_context`](Serve::with_context) that never ends.
 ///
 /// - Each connection is a goroutine, and each request stream of an HTTP/2 connection is one more. So handlers are
-///   stolen, preempted and, if they block, moved out of the others' way like every goroutine.
+///   stolen and preempted like every goroutine, and one that must block does so in
+///   [`block_in_place`](crate::runtime::block_in_place), out of the others' way.
 /// - Each request has a [`Context`] in its extensions (in axum: `Extension<Context>`). It is done as soon as the
-///   client goes away, and when the response has been sent. The handler's own future is dropped when the client goes
-///   away; the Context is for the work that the handler started elsewhere.
+///   server sees that the client has gone away, and when the response's body has been handed to the connection. The
+///   handler's own future is dropped when the client goes away; the Context is for the work that the handler started
+///   elsewhere. Over HTTP/1 a client that leaves is seen while the handler waits, not while it blocks, and, as in Go,
+///   only once what the client sent before has been read: the request's body, or a next request. One that vanishes
+///   without closing is found out by TCP's keep-alive, in minutes.
 /// - A handler that panics ends its connection, over HTTP/2 its stream, and nothing else.
+/// - A client that sends no request is not waited for without end: see
+///   [`read_header_timeout`](Serve::read_header_timeout).
 /// - When the process or the system runs out of file descriptors or memory, the loop waits, 5 ms at first, 1 s at
 ///   most, and tries again.
 ///
@@ -94,6 +107,7 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
         service,
         ctx: Context::background(),
         base: None,
+        head_limit: HEAD_LIMIT,
     }
 }
 
@@ -105,6 +119,7 @@ pub struct Serve<S> {
     ctx: Context,
     /// `None`: as `ctx`.
     base: Option<Context>,
+    head_limit: Duration,
 }
 
 impl<S> Serve<S> {
@@ -116,7 +131,7 @@ impl<S> Serve<S> {
     /// finished, see [`base_context`](Serve::base_context).
     ///
     /// The wait for the connections has no limit of its own: put one around it with
-    /// [`time::timeout`](crate::time::timeout).
+    /// [`time::timeout`](crate::time::timeout). Connections that were upgraded (WebSocket) are not waited for.
     ///
     /// In Go: `Server.Shutdown`, called when `ctx` is done, and `Server.BaseContext`.
     ///
@@ -158,6 +173,30 @@ impl<S> Serve<S> {
     /// ```
     pub fn base_context(mut self, base: Context) -> Self {
         self.base = Some(base);
+        self
+    }
+
+    /// Closes connections that do not bring the head of a request within `limit`. Default: 30 seconds;
+    /// `Duration::MAX` is no limit.
+    ///
+    /// It counts from the moment that the client is accepted, and over HTTP/1 again from the end of each answer: a
+    /// connection that is kept for a next request is kept for so long. Over HTTP/2 it holds for the first request.
+    ///
+    /// Nothing limits how long a client takes to send a request's body, or to read an answer.
+    ///
+    /// In Go: `Server.ReadHeaderTimeout`, and `Server.IdleTimeout`; without either Go waits for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use gosched::http;
+    /// # async fn f(listener: tokio::net::TcpListener, router: axum::Router) -> std::io::Result<()> {
+    /// let limit = std::time::Duration::from_secs(5);
+    /// http::serve(listener, router).read_header_timeout(limit).await
+    /// # }
+    /// ```
+    pub fn read_header_timeout(mut self, limit: Duration) -> Self {
+        self.head_limit = limit;
         self
     }
 }
@@ -219,19 +258,22 @@ where
         service,
         ctx,
         base,
+        head_limit,
     } = server;
-    let base = base.unwrap_or_else(|| ctx.clone());
-    let protocol = conn::protocol();
+    let shared = conn::Shared {
+        protocol: conn::protocol(head_limit),
+        head_limit,
+        base: base.unwrap_or_else(|| ctx.clone()),
+        ctx,
+    };
     // The capacity is the least that tokio allows; nothing is ever sent.
     let (open, mut all_closed) = mpsc::channel(1);
 
-    while let Ok(stream) = ctx.run(accept(&listener)).await {
+    while let Ok(stream) = shared.ctx.run(accept(&listener)).await {
         drop(go(conn::run(
             stream?,
             service.clone(),
-            protocol.clone(),
-            ctx.clone(),
-            base.clone(),
+            shared.clone(),
             open.clone(),
         )));
     }
@@ -248,8 +290,7 @@ async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // As Go does: answers are written whole, and waiting for more would only delay them.
-                let _ = stream.set_nodelay(true);
+                set_options(&stream);
                 return Ok(stream);
             }
             Err(error) => match After::of(&error) {
@@ -263,6 +304,17 @@ async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
             },
         }
     }
+}
+
+/// As Go sets them. A socket that takes no options serves all the same.
+fn set_options(stream: &TcpStream) {
+    // Answers are written whole, and waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    // A client whose machine has gone says no goodbye: without probes its request would wait for ever.
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    #[cfg(any(target_os = "linux", target_os = "macos", target_os = "windows"))]
+    let keepalive = keepalive.with_interval(KEEPALIVE);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
 /// What can follow a failed `accept`.
