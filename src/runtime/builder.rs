@@ -108,6 +108,9 @@ impl Builder {
 
     /// Gives tasks that libraries start with `tokio::spawn` a tokio runtime of their own, with `n`
     /// worker threads. Default: 0; they run on the poller, one at a time.
+    ///
+    /// Those threads are none of this runtime's: [`go`](crate::go()) in such a task starts a goroutine on the
+    /// default runtime. [`Handle::go`](super::Handle::go) starts it here.
     pub fn library_threads(&mut self, n: usize) -> &mut Self {
         self.library_threads = n;
         self

@@ -25,8 +25,12 @@ pub(crate) struct Head {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Client {
-        let stream = soon(TcpStream::connect(address)).await.unwrap();
-        Client(BufReader::new(stream))
+        Client::try_connect(address).await.unwrap()
+    }
+
+    pub(crate) async fn try_connect(address: SocketAddr) -> io::Result<Client> {
+        let stream = soon(TcpStream::connect(address)).await?;
+        Ok(Client(BufReader::new(stream)))
     }
 
     #[cfg(target_os = "linux")]
@@ -40,8 +44,12 @@ impl Client {
 
     /// Asks without waiting for the answer.
     pub(crate) async fn ask(&mut self, path: &str) {
-        self.send(&format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n"))
-            .await;
+        self.try_ask(path).await.unwrap();
+    }
+
+    pub(crate) async fn try_ask(&mut self, path: &str) -> io::Result<()> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n");
+        soon(self.0.write_all(request.as_bytes())).await
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
@@ -50,11 +58,14 @@ impl Client {
     }
 
     pub(crate) async fn answer(&mut self) -> Answer {
-        self.try_answer().await.expect("an answer")
+        let head = self.head().await.expect("an answer");
+        Answer {
+            status: head.status,
+            body: self.body(&head).await.expect("a whole answer"),
+        }
     }
 
-    pub(crate) async fn try_answer(&mut self) -> io::Result<Answer> {
-        let head = self.head().await?;
+    pub(crate) async fn body(&mut self, head: &Head) -> io::Result<String> {
         let mut body = String::new();
         match head.length {
             Some(length) => {
@@ -68,10 +79,7 @@ impl Client {
                 }
             }
         }
-        Ok(Answer {
-            status: head.status,
-            body,
-        })
+        Ok(body)
     }
 
     pub(crate) async fn head(&mut self) -> io::Result<Head> {

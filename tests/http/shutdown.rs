@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::routing::get;
 use axum::{Extension, Router};
 use gosched::context::ContextError;
-use gosched::{Context, go, http, time};
+use gosched::{Context, chan, go, http, time};
 use tokio::net::TcpStream;
 
 use crate::client::Client;
@@ -222,4 +222,54 @@ async fn dropping_the_server_refuses_new_clients_and_leaves_the_old_ones_connect
     gate.open();
     assert_eq!(client.get("/wait").await.body, "None");
     assert_eq!(client.get("/").await.body, "answer");
+}
+
+#[gosched::test]
+async fn a_shutdown_in_a_storm_of_clients_cuts_no_answer_short() {
+    const SIZE: usize = 100_000;
+    for round in 1..=10 {
+        let (tx, answered) = chan(0);
+        let server = start(Router::new().route("/", get(async || "x".repeat(SIZE)))).await;
+        let clients: Vec<_> = (0..16)
+            .map(|n| {
+                let (tx, address) = (tx.clone(), server.address);
+                go(async move {
+                    // Half of them keep their connection, half come anew each time.
+                    let mut kept = None;
+                    loop {
+                        let mut client = match kept.take() {
+                            Some(client) => client,
+                            None => match Client::try_connect(address).await {
+                                Ok(client) => client,
+                                Err(_) => return,
+                            },
+                        };
+                        if client.try_ask("/").await.is_err() {
+                            return;
+                        }
+                        let Ok(head) = client.head().await else {
+                            return;
+                        };
+                        // An answer that has begun is there to its last byte.
+                        let body = client.body(&head).await.unwrap();
+                        assert_eq!((head.status, body.len()), (200, SIZE));
+                        let _ = tx.try_send(());
+                        if n % 2 == 0 {
+                            kept = Some(client);
+                        }
+                    }
+                })
+            })
+            .collect();
+        drop(tx);
+        // Another moment in each round.
+        for _ in 0..round {
+            soon(answered.recv()).await.unwrap();
+        }
+        server.cancel.cancel();
+        soon(server.ended).await.unwrap().unwrap();
+        for client in clients {
+            soon(client).await.unwrap();
+        }
+    }
 }

@@ -146,7 +146,7 @@ async fn a_client_that_brings_no_request_in_time_is_closed_and_one_that_did_is_l
     );
     let listener = listen().await;
     let address = listener.local_addr().unwrap();
-    let limit = Duration::from_millis(500);
+    let limit = Duration::from_secs(2);
     let server = go(async move { http::serve(listener, app).read_header_timeout(limit).await });
     let mut busy = Client::connect(address).await;
     busy.ask("/wait").await;

@@ -128,6 +128,25 @@ fn go_in_a_task_starts_a_goroutine() {
 }
 
 #[test]
+fn a_library_thread_starts_goroutines_here_by_a_handle_and_else_on_the_default_runtime() {
+    let rt = Runtime::builder()
+        .procs(1)
+        .thread_name("ours")
+        .library_threads(1)
+        .build()
+        .unwrap();
+    let handle = rt.handle();
+    let on = || async { thread::current().name().unwrap_or_default().to_owned() };
+    let (by_handle, by_go) = rt.block_on(soon(async {
+        let task =
+            tokio::spawn(async move { (handle.go(on()).await.unwrap(), go(on()).await.unwrap()) });
+        task.await.unwrap()
+    }));
+    assert!(by_handle.starts_with("ours"), "{by_handle}");
+    assert!(by_go.starts_with("gosched"), "{by_go}");
+}
+
+#[test]
 fn a_task_that_panics_or_is_aborted_says_so_to_its_goroutine() {
     on_both(|| async {
         let panics = tokio::spawn(async { panic!("a task panics, on purpose") });
