@@ -99,8 +99,15 @@ impl Builder {
         self
     }
 
-    /// How long a goroutine may run before it is asked to yield at its next operation. Default: 10 ms,
-    /// Go's time slice.
+    /// How long one poll may hold its P while others have none. Default: 10 ms.
+    ///
+    /// After half of it (10 ms at the most, Go's time slice) the goroutine is asked to yield at its next
+    /// operation on a channel, context or timer. After all of it, sysmon takes the P away and lets another
+    /// thread run what is queued there; the goroutine goes on without. A warning through `tracing`
+    /// names it. `Duration::MAX` switches that off.
+    ///
+    /// For a call that is known to block, [`block_in_place`](super::block_in_place) hands the P off at
+    /// once.
     pub fn hog_threshold(&mut self, threshold: Duration) -> &mut Self {
         self.hog_threshold = threshold;
         self

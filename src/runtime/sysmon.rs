@@ -1,20 +1,23 @@
 //! sysmon: a thread without a P that watches the others.
 //!
-//! It flags Ps whose goroutine has run for longer than a slice (`coop` yields there), starts an M for
-//! work that waits behind a long turn while a P is idle, fires timers that their P is late for, and
-//! sees to it that somebody turns the poller. It sleeps 20 µs, longer and longer while there is nothing
+//! It flags Ps whose goroutine has run for longer than a slice (`coop` yields there), takes the P away from
+//! an M that is stuck in one poll (`m/lease.rs`) when no other is idle, starts an M for work that waits
+//! behind a long turn while a P is idle, fires timers that their P is late for, and sees to it that
+//! somebody turns the poller. It sleeps 20 µs, longer and longer while there is nothing
 //! to do, and for good when all Ps have been idle for a second.
 //!
 //! Unlike Go's it sleeps a millisecond at the most while a P is busy, because a lone `runnext` wakes
 //! nobody (see `sched/ready`) and waits for sysmon when its P is stuck.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::m::M;
 use super::p::{NEVER, Nanos, now};
-use super::sched::Sched;
+use super::sched::{Hog, Sched};
+use super::wake::guarded;
 
 const SHORTEST: Duration = Duration::from_micros(20);
 const LONGEST_BUSY: Duration = Duration::from_millis(1);
@@ -25,9 +28,17 @@ const DEEP_SLEEP_AFTER: Nanos = 1_000_000_000;
 const POLL_EVERY: Nanos = 10_000_000;
 /// How late a timer may be before sysmon fires it.
 const LATE: Nanos = 1_000_000;
+/// The longest time slice; Go's.
+const SLICE: Nanos = 10_000_000;
+/// At most one report about hogs in so long.
+const REPORT_EVERY: Nanos = 1_000_000_000;
 
 pub(crate) struct Sysmon {
-    slice: Duration,
+    /// See `Builder::hog_threshold`.
+    threshold: Nanos,
+    /// Ps taken away so far.
+    pub(crate) retakes: AtomicU64,
+    reports: [Limiter; 2],
     asleep: AtomicBool,
     stop: Mutex<bool>,
     signal: Condvar,
@@ -41,9 +52,11 @@ struct Seen {
 }
 
 impl Sysmon {
-    pub(crate) fn new(slice: Duration) -> Sysmon {
+    pub(crate) fn new(hog_threshold: Duration) -> Sysmon {
         Sysmon {
-            slice,
+            threshold: Nanos::try_from(hog_threshold.as_nanos()).unwrap_or(NEVER),
+            retakes: AtomicU64::new(0),
+            reports: [Limiter::new(), Limiter::new()],
             asleep: AtomicBool::new(false),
             stop: Mutex::new(false),
             signal: Condvar::new(),
@@ -132,7 +145,7 @@ impl Sysmon {
     /// One look at everything; `true` = there was something to do.
     fn look(&self, sched: &Sched, seen: &mut Vec<Seen>) -> bool {
         let at = now();
-        let slice = self.slice.as_nanos() as Nanos;
+        let slice = SLICE.min(self.threshold / 2);
         let (mut acted, mut waiting) = (false, sched.injector_len() > 0);
         for (i, p) in sched.all_ps().enumerate() {
             if i == seen.len() {
@@ -147,9 +160,17 @@ impl Sysmon {
                 continue;
             }
             waiting |= !p.runq.steal().is_empty();
-            if at.saturating_sub(seen[i].since) >= slice && !p.preempt_requested() {
+            let stuck_for = at.saturating_sub(seen[i].since);
+            if stuck_for >= slice && !p.preempt_requested() {
                 p.request_preempt();
                 acted = true;
+            }
+            // While a P is idle it can do whatever there is to do.
+            if stuck_for >= self.threshold && sched.npidle() == 0 && !sched.is_stopping() {
+                if let Some(hog) = sched.retake(p, tick, seen[i].since) {
+                    self.report_hog(&hog, stuck_for);
+                    acted = true;
+                }
             }
         }
         let unpolled = sched.netpoll.is_free() && sched.netpoll.age() > POLL_EVERY;
@@ -158,5 +179,89 @@ impl Sysmon {
             acted |= waiting;
         }
         acted
+    }
+}
+
+/// What is told of hogs.
+impl Sysmon {
+    fn report_hog(&self, hog: &Hog, so_far: Nanos) {
+        self.retakes.fetch_add(1, Ordering::Relaxed);
+        let Some(unreported) = self.reports[0].pass() else {
+            return;
+        };
+        guarded(|| match (hog.goid, hog.site) {
+            (Some(goroutine), Some(site)) => tracing::warn!(
+                target: "gosched",
+                goroutine,
+                spawned_at = %site,
+                running_for = ?Duration::from_nanos(so_far),
+                unreported,
+                "a goroutine does not come to an .await: its P goes on with another thread"
+            ),
+            _ => tracing::warn!(
+                target: "gosched",
+                running_for = ?Duration::from_nanos(so_far),
+                unreported,
+                "a task of a library does not come to an .await: the P goes on with another thread, \
+                 I/O waits (see Builder::library_threads)"
+            ),
+        });
+    }
+
+    /// An M that had lost its P came out of its poll.
+    #[cold]
+    pub(crate) fn hog_is_back(&self, m: &M) {
+        // Relaxed: the lease's lock orders it.
+        let hogged = now().saturating_sub(m.hog_since.load(Ordering::Relaxed));
+        let (Some(g), Some(unreported)) = (m.current_g(), self.reports[1].pass()) else {
+            return;
+        };
+        guarded(|| {
+            tracing::warn!(
+                target: "gosched",
+                goroutine = g.id(),
+                spawned_at = %g.spawn_site(),
+                hogged = ?Duration::from_nanos(hogged),
+                unreported,
+                "a goroutine ran for long without an .await"
+            );
+        });
+    }
+}
+
+/// Lets one report pass at a time, and counts the others.
+struct Limiter {
+    next: AtomicU64,
+    held_back: AtomicU64,
+}
+
+impl Limiter {
+    fn new() -> Limiter {
+        Limiter {
+            next: AtomicU64::new(0),
+            held_back: AtomicU64::new(0),
+        }
+    }
+
+    /// `Some` = report, and say that so many were held back since the last.
+    fn pass(&self) -> Option<u64> {
+        let at = now();
+        let next = self.next.load(Ordering::Relaxed);
+        // Relaxed: a report more or less does not matter.
+        let passes = at >= next
+            && self
+                .next
+                .compare_exchange(
+                    next,
+                    at + REPORT_EVERY,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                )
+                .is_ok();
+        if !passes {
+            self.held_back.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(self.held_back.swap(0, Ordering::Relaxed))
     }
 }

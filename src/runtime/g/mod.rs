@@ -21,5 +21,7 @@ pub(crate) use alloc::{Pool, for_each, new};
 pub(crate) use cell::{Birth, G, Header};
 pub use join::{GoId, JoinError, JoinHandle};
 pub use report::GoPanic;
-pub(crate) use run::{Turn, run, stillborn};
+#[cfg(all(test, loom))]
+pub(crate) use run::Unleased;
+pub(crate) use run::{Runner, Turn, run, stillborn};
 pub(crate) use state::Wake;

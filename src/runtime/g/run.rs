@@ -20,12 +20,27 @@ pub(crate) enum Turn {
     Over,
 }
 
+/// Who runs a turn.
+pub(crate) trait Runner {
+    /// Runs what is the user's in it: the poll, or the drop of the future.
+    fn leased<R>(&self, user: impl FnOnce() -> R) -> R;
+}
+
+/// A runner without a P that could be lost meanwhile.
+pub(crate) struct Unleased;
+
+impl Runner for Unleased {
+    fn leased<R>(&self, user: impl FnOnce() -> R) -> R {
+        user()
+    }
+}
+
 /// Runs one turn.
 ///
 /// # Safety
 /// The caller took `g` from a queue, and so owns its turn (state I2).
 #[inline]
-pub(crate) unsafe fn run(g: G) -> Turn {
+pub(crate) unsafe fn run(g: G, m: &impl Runner) -> Turn {
     // SAFETY: cell I1: the alive reference is held until `complete` (state I3), and `poll`/`cancel`
     // are called while RUNNING is ours.
     unsafe {
@@ -34,14 +49,14 @@ pub(crate) unsafe fn run(g: G) -> Turn {
             ToRunning::Poll => {
                 let waker = waker::borrowed(g);
                 let mut cx = Context::from_waker(&waker);
-                if g.poll(&mut cx).is_pending() {
+                if m.leased(|| g.poll(&mut cx)).is_pending() {
                     return match header.state.to_idle() {
                         ToIdle::Parked => Turn::Parked,
                         ToIdle::Requeue => Turn::Requeue(g),
                     };
                 }
             }
-            ToRunning::Cancel => g.cancel(),
+            ToRunning::Cancel => m.leased(|| g.cancel()),
         }
         if header.state.is_sole_owner() {
             // Nobody joins, nobody can wake: no need to tell anyone that it is over.
@@ -74,7 +89,7 @@ pub(crate) unsafe fn stillborn(g: G) {
     // SAFETY: SCHEDULED is set from birth and in no queue: the turn is ours (state I2).
     unsafe {
         let _ = g.header().state.request_cancel();
-        let turn = run(g);
+        let turn = run(g, &Unleased);
         debug_assert_eq!(turn, Turn::Over);
     }
 }

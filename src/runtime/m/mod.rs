@@ -5,20 +5,26 @@
 //! - **M I1**: `Cell`s are used by the M's own thread only. `nextp` is written by whoever wakes the M,
 //!   before the wake-up.
 //! - **M I2**: `p` is the P that this M owns (P I1), or null: between two Ps, in a poll that gave its
-//!   P away (`block_in_place`), and while it waits in the poller.
+//!   P away (`block_in_place`), and while it waits in the poller. During a poll it may be a P that
+//!   sysmon has taken back: there it is used by way of `with_p` only, which finds that out.
 
+mod barrier;
+mod lease;
 mod nextp;
 mod note;
+#[cfg(all(test, loom))]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+pub(crate) use lease::{Lease, Lost};
 pub(crate) use nextp::Nextp;
 pub(crate) use note::Note;
 
-use super::g::{self, G, Header, Pool, Turn};
+use super::g::{self, G, Header, Pool, Runner, Turn};
 use super::p::P;
 use super::sched::Sched;
 use super::{current, sched};
@@ -28,9 +34,14 @@ pub(crate) struct M {
     pub(crate) sched: Arc<Sched>,
     pub(crate) note: Note,
     p: Cell<*const P>,
+    /// Whether `p` is still its own; for sysmon.
+    pub(crate) lease: Lease,
+    /// When the turn began in which it lost its P. Written by sysmon before the M takes note.
+    pub(crate) hog_since: AtomicU64,
     nextp: Nextp<P>,
     pub(crate) spinning: Cell<bool>,
-    g: Cell<*const Header>,
+    /// The goroutine that it polls. Written by the M; read by sysmon while it revokes the lease.
+    g: AtomicPtr<Header>,
     /// Depth of `block_in_place` calls in the running poll.
     pub(crate) blocking: Cell<u32>,
     /// Set while the thread turns the poller: what becomes ready then is collected here.
@@ -44,7 +55,7 @@ pub(crate) struct M {
     pub(crate) ended: Counter,
 }
 
-// SAFETY: M I1: another thread uses `note`, `nextp` and the counters only.
+// SAFETY: M I1: another thread uses `note`, `nextp`, `lease` and the atomics only.
 unsafe impl Send for M {}
 // SAFETY: as above.
 unsafe impl Sync for M {}
@@ -84,9 +95,11 @@ impl M {
             sched,
             note: Note::new(),
             p: Cell::new(ptr::null()),
+            lease: Lease::new(),
+            hog_since: AtomicU64::new(0),
             nextp: Nextp::new(),
             spinning: Cell::new(spinning),
-            g: Cell::new(ptr::null()),
+            g: AtomicPtr::new(ptr::null_mut()),
             blocking: Cell::new(0),
             netpoll: Cell::new(false),
             netlist: RefCell::new(Vec::new()),
@@ -98,7 +111,7 @@ impl M {
         }
     }
 
-    /// The P that this M owns.
+    /// The P that this M owns; in a poll, the one that it owned when it last looked.
     #[inline]
     pub(crate) fn p(&self) -> Option<&P> {
         // SAFETY: M I2: Ps live as long as the runtime, which `self.sched` keeps alive.
@@ -108,20 +121,40 @@ impl M {
     /// Takes over a P.
     pub(crate) fn acquire(&self, p: &P) {
         debug_assert!(self.p.get().is_null());
-        p.set_busy(true);
         current::set_preempt_flag(Some(p.preempt_flag()));
         self.p.set(ptr::from_ref(p));
+        // Last: sysmon may take it back from here on.
+        p.set_owner(Some(self));
     }
 
     /// Gives the P up; what becomes of it is the caller's business.
     pub(crate) fn release(&self) -> Option<&P> {
-        let p = self.p();
-        self.p.set(ptr::null());
-        if let Some(p) = p {
-            current::set_preempt_flag(None);
-            p.set_busy(false);
+        let released = self.with_p(|p| {
+            p.set_owner(None);
+            p
+        });
+        self.forget_p();
+        released
+    }
+
+    /// Does something with the P, as its owner; `None` when there is none, or not any more.
+    #[inline]
+    pub(crate) fn with_p<'a, R>(&'a self, f: impl FnOnce(&'a P) -> R) -> Option<R> {
+        let p = self.p()?;
+        match self.lease.with(|| f(p)) {
+            Ok(result) => Some(result),
+            Err(Lost) => {
+                self.forget_p();
+                None
+            }
         }
-        p
+    }
+
+    /// The P is another's now.
+    #[cold]
+    fn forget_p(&self) {
+        self.p.set(ptr::null());
+        current::set_preempt_flag(None);
     }
 
     /// Leaves a P for a sleeping M, before it is woken (M I1).
@@ -141,17 +174,19 @@ impl M {
     #[inline]
     pub(crate) fn current_g(&self) -> Option<&Header> {
         // SAFETY: set for the length of a turn only, during which the goroutine lives (cell I1).
-        unsafe { self.g.get().as_ref() }
+        // Relaxed: on the M's own thread; for sysmon, ordered by the lease.
+        unsafe { self.g.load(Ordering::Relaxed).as_ref() }
     }
 
     pub(crate) fn in_netpoll(&self) -> bool {
         self.netpoll.get()
     }
 
-    /// Runs `turn` with what becomes ready collected in `netlist`; no goroutine runs meanwhile.
+    /// Runs `turn` with what becomes ready collected in `netlist`; no goroutine runs meanwhile. It may
+    /// take long, for libraries' tasks run in it: the P may be lost.
     pub(crate) fn with_netpoll<R>(&self, turn: impl FnOnce() -> R) -> R {
         self.netpoll.set(true);
-        let r = turn();
+        let r = self.leased(turn);
         self.netpoll.set(false);
         r
     }
@@ -172,11 +207,11 @@ impl M {
     /// Runs one turn of `g`.
     #[inline]
     fn execute(&self, g: G) {
-        // SAFETY: cell I1: `g` came from a queue.
-        self.g.set(unsafe { ptr::from_ref(g.header()) });
-        // SAFETY: as above; its turn is ours (state I2).
-        let turn = unsafe { g::run(g) };
-        self.g.set(ptr::null());
+        // Relaxed: sysmon reads it only after the lease's Release.
+        self.g.store(g.as_ptr(), Ordering::Relaxed);
+        // SAFETY: cell I1: `g` came from a queue; its turn is ours (state I2).
+        let turn = unsafe { g::run(g, self) };
+        self.g.store(ptr::null_mut(), Ordering::Relaxed);
         match turn {
             Turn::Parked => {}
             Turn::Requeue(g) => self.sched.requeue(self, g),
@@ -194,5 +229,18 @@ impl M {
             }
         }
         debug_assert!(self.netlist.borrow().is_empty());
+    }
+}
+
+impl Runner for M {
+    #[inline]
+    fn leased<R>(&self, user: impl FnOnce() -> R) -> R {
+        self.lease.begin_poll();
+        let r = user();
+        if let Err(Lost) = self.lease.end_poll() {
+            self.forget_p();
+            self.sched.sysmon.hog_is_back(self);
+        }
+        r
     }
 }

@@ -10,12 +10,14 @@ pub(crate) mod runq;
 mod tests;
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 pub(crate) use runq::Runq;
 pub(crate) use timers::{Action, NEVER, Nanos, TimerHeap, TimerNode, nanos, now};
 
 use super::g::Header;
+use super::m::M;
 use crate::loom;
 
 /// One processor.
@@ -23,7 +25,8 @@ use crate::loom;
 /// # Invariants
 ///
 /// - **P I1**: a P is owned by at most one M, from the moment the M takes it off the idle list (or is
-///   handed it) until it gives it up. `Cell`s and `Runq::local` are the owner's.
+///   handed it) until it gives it up or sysmon takes it away (`m/lease.rs`). `Cell`s and
+///   `Runq::local` are the owner's.
 pub(crate) struct P {
     pub(crate) id: usize,
     pub(crate) runq: Runq<Header>,
@@ -34,8 +37,9 @@ pub(crate) struct P {
     pub(crate) next_runs: Cell<u32>,
     /// Set by sysmon when the running slice is over, cleared by the owner; carries no data.
     preempt: AtomicBool,
-    /// True while an M owns it; for sysmon, which leaves idle Ps alone.
-    busy: AtomicBool,
+    /// The M that owns it, or null. Written by the owner, and by sysmon when it takes the P away; read by
+    /// sysmon, which leaves idle Ps alone.
+    owner: AtomicPtr<M>,
     /// Set when the P was given up because there were too many.
     retired: loom::sync::atomic::AtomicBool,
 }
@@ -55,7 +59,7 @@ impl P {
             tick: AtomicU32::new(0),
             next_runs: Cell::new(0),
             preempt: AtomicBool::new(false),
-            busy: AtomicBool::new(false),
+            owner: AtomicPtr::new(ptr::null_mut()),
             retired: loom::sync::atomic::AtomicBool::new(false),
         }
     }
@@ -73,12 +77,20 @@ impl P {
         self.tick.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_busy(&self, busy: bool) {
-        self.busy.store(busy, Ordering::Relaxed);
+    pub(crate) fn set_owner(&self, m: Option<&M>) {
+        let m = m.map_or(ptr::null_mut(), |m| ptr::from_ref(m).cast_mut());
+        // Relaxed: it is compared, not followed; the lease decides.
+        self.owner.store(m, Ordering::Relaxed);
     }
 
+    /// The M that owns it, to be compared; null for none.
+    pub(crate) fn owner(&self) -> *const M {
+        self.owner.load(Ordering::Relaxed)
+    }
+
+    /// True while an M owns it.
     pub(crate) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
+        !self.owner().is_null()
     }
 
     /// The P is in nobody's hands and on no list, until there is need of it again. By way of

@@ -67,9 +67,14 @@ impl Sched {
             if let Some(g) = self.injector.pop_batch(1, |_| {}) {
                 return Some(g);
             }
-            self.netpoll_if_stale(m);
+            if self.netpoll.is_stale() {
+                self.netpoll_now(m);
+            }
         } else if self.netpoll.library_waits() {
             self.netpoll_now(m);
+        }
+        if m.p().is_none() {
+            return None;
         }
         // SAFETY: P I1: the M owns `p`.
         let local = unsafe { p.runq.local() };
@@ -125,7 +130,7 @@ impl Sched {
             return None;
         }
         let others_busy = self.idle.npidle() + 1 < self.nprocs();
-        if others_busy && self.netpoll_now(m) {
+        if others_busy && (self.netpoll_now(m) || m.p().is_none()) {
             return None;
         }
         let busy = self.nprocs().saturating_sub(self.idle.npidle());
@@ -238,24 +243,28 @@ impl Sched {
         m.netlist.replace(list);
     }
 
-    /// One turn of the poller without blocking; `true` = goroutines became ready.
+    /// One turn of the poller without blocking; `true` = goroutines became ready. The M may have lost its
+    /// P afterwards.
     pub(super) fn netpoll_now(&self, m: &M) -> bool {
         if !self.netpoll.turn(m) {
             return false;
         }
         let ready = std::mem::take(&mut *m.netlist.borrow_mut());
         let found = !ready.is_empty();
-        if let Some(p) = m.p() {
-            self.adopt(p, &ready);
+        match m.p() {
+            Some(p) => self.adopt(p, &ready),
+            None => {
+                for &g in &ready {
+                    self.inject(g);
+                }
+                if m.spinning.replace(false) {
+                    let _ = self.idle.stop_spinning();
+                    self.wakep_if_work();
+                }
+            }
         }
         self.keep_netlist(m, ready);
         found
-    }
-
-    fn netpoll_if_stale(&self, m: &M) {
-        if self.netpoll.is_stale() {
-            self.netpoll_now(m);
-        }
     }
 
     fn netpoll_block(&self, m: &M) -> bool {

@@ -1,11 +1,14 @@
-//! Giving Ps away: for a blocking call, and when there are too many.
+//! Giving Ps away: for a blocking call, from an M that is stuck, and when there are too many.
 
+use std::panic::Location;
 use std::ptr;
+use std::sync::atomic::Ordering;
 
 use super::Sched;
 use crate::runtime::current;
+use crate::runtime::g::Header;
 use crate::runtime::m::M;
-use crate::runtime::p::P;
+use crate::runtime::p::{Nanos, P};
 
 /// See [`crate::runtime::block_in_place`].
 pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
@@ -34,7 +37,36 @@ pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
     r
 }
 
+/// An M that has held its P for too long in one poll.
+pub(crate) struct Hog {
+    pub(crate) goid: Option<u64>,
+    pub(crate) site: Option<&'static Location<'static>>,
+}
+
 impl Sched {
+    /// Takes the P away from an M that has been in one poll since `since`, when its tick was `tick`, and
+    /// gives it to another. `None` when the M came out of it meanwhile, or has no P to give.
+    pub(crate) fn retake(&self, p: &P, tick: u32, since: Nanos) -> Option<Hog> {
+        let owner = p.owner();
+        let m = self.threads.find(owner)?;
+        let hog = m.lease.revoke(
+            || ptr::eq(p.owner(), owner) && p.tick() == tick,
+            || {
+                p.set_owner(None);
+                p.clear_preempt();
+                m.hog_since.store(since, Ordering::Relaxed);
+                // The goroutine lives: its poll cannot end while the lease is locked.
+                let g = m.current_g();
+                Hog {
+                    goid: g.map(Header::id),
+                    site: g.map(Header::spawn_site),
+                }
+            },
+        )?;
+        self.handoff(p);
+        Some(hog)
+    }
+
     /// Finds a new M for a P that its M gave away. Mirrors what `find_runnable` looks for.
     fn handoff(&self, p: &P) {
         let work = !p.runq.steal().is_empty()

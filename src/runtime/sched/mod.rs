@@ -21,7 +21,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 pub(crate) use find::find_runnable;
-pub(crate) use handoff::block_in_place;
+pub(crate) use handoff::{Hog, block_in_place};
 #[cfg(not(all(test, loom)))]
 pub(crate) use ready::ready;
 #[cfg(all(test, loom))]

@@ -43,15 +43,13 @@ impl Sched {
             }
             return;
         }
-        match m.p() {
-            // SAFETY: P I1: `m.p` is the P that the calling M owns.
-            Some(p) => unsafe {
-                // A lone `runnext` wakes nobody: this P runs it next, and waking another M for it is
-                // what makes a ping-pong slow. sysmon looks after one that is stuck behind a long turn.
-                if p.runq.local().push_next(g.as_ptr(), &self.injector) {
-                    self.wakep();
-                }
-            },
+        // SAFETY: P I1: `with_p` hands out the P that the calling M owns.
+        let grew = m.with_p(|p| unsafe { p.runq.local().push_next(g.as_ptr(), &self.injector) });
+        match grew {
+            // A lone `runnext` wakes nobody: this P runs it next, and waking another M for it is what
+            // makes a ping-pong slow. sysmon looks after one that is stuck behind a long turn.
+            Some(false) => {}
+            Some(true) => self.wakep(),
             None => self.inject(g),
         }
     }

@@ -6,6 +6,7 @@
 //!   threads have ended.
 
 use std::io;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -65,6 +66,14 @@ impl Threads {
     /// Goroutines that ended.
     pub(super) fn ended(&self) -> u64 {
         self.all().iter().map(|m| m.ended.get()).sum()
+    }
+
+    /// The M at that address, if it is one of ours.
+    pub(super) fn find(&self, m: *const M) -> Option<Arc<M>> {
+        self.all()
+            .iter()
+            .find(|own| ptr::eq(Arc::as_ptr(own), m))
+            .cloned()
     }
 
     pub(super) fn forget_all(&self) {

@@ -65,7 +65,7 @@ fn goroutine() -> G {
 
 fn run(g: *mut Header) {
     // SAFETY: it came from a queue (state I2).
-    let turn = unsafe { G::from_ptr(g).map(|g| g::run(g)) };
+    let turn = unsafe { G::from_ptr(g).map(|g| g::run(g, &g::Unleased)) };
     assert_eq!(turn, Some(Turn::Over));
 }
 

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use ::loom::sync::{Arc, Mutex};
 
 use super::Sched;
-use crate::runtime::g::{G, Turn, run};
+use crate::runtime::g::{G, Turn, Unleased, run};
 
 /// Where a model's goroutines wait for their turn; to them it is their scheduler.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ impl Bench {
         while let Some(g) = self.pop() {
             turns += 1;
             // SAFETY: it came from the queue (state I2).
-            if let Turn::Requeue(g) = unsafe { run(g) } {
+            if let Turn::Requeue(g) = unsafe { run(g, &Unleased) } {
                 // SAFETY: the turn's runner has the duty (state I1).
                 unsafe { ready(g) };
             }

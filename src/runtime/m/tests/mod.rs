@@ -1,0 +1,3 @@
+//! Models of what an M agrees on with others.
+
+mod loom;
