@@ -2,7 +2,8 @@
 //!
 //! A whole `Sched` does not run in a model: its Ms are threads of the operating system that block in
 //! tokio's driver, which the model checker can neither schedule nor see. So the protocols are in pieces
-//! that run by themselves (`Runq`, `Idle`, `Note`, the state word), and the pieces are modelled.
+//! that run by themselves (`Runq`, `Injector`, `Idle`, `Procs`, `Note`, `Nextp`, the state word), and
+//! the pieces are modelled.
 
 mod loom;
 
