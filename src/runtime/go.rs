@@ -135,7 +135,8 @@ pub fn num_cpu() -> usize {
 /// Sets the number of Ps of the current runtime, and returns the former one; 0 only asks. Go's
 /// `runtime.GOMAXPROCS`.
 ///
-/// Nothing stops for it: a P that is one too many is given up between two turns.
+/// Nothing stops for it: a P that is one too many is given up between two turns. A running runtime grows
+/// to 256 Ps at the most, or to as many as it was built with; a larger `n` gives that.
 ///
 /// # Examples
 ///
