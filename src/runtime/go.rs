@@ -29,6 +29,16 @@ use super::{current, handle, sched};
 /// assert_eq!(sum.await.unwrap(), 55);
 /// # });
 /// ```
+///
+/// A goroutine may go on on another thread after each `.await`, so its future is `Send`:
+///
+/// ```compile_fail,E0277
+/// let only_here = std::rc::Rc::new(1);
+/// gosched::go(async move {
+///     gosched::yield_now().await;
+///     println!("{only_here}");
+/// });
+/// ```
 #[inline]
 #[track_caller]
 pub fn go<F>(future: F) -> JoinHandle<F::Output>
