@@ -247,13 +247,13 @@ fn a_sleep_may_be_moved_to_another_goroutine_and_runtime_while_it_sleeps() {
         let start = Instant::now();
         let d = Duration::from_millis(50);
         let mut sleeping = Box::pin(sleep(d));
-        let sleeping = rt
-            .block_on(rt.handle().go(async move {
-                // In a heap of this runtime from here on.
-                assert!(poll(sleeping.as_mut()).is_pending());
-                sleeping
-            }))
-            .unwrap();
+        let (moved, arrived) = chan(1);
+        drop(rt.handle().go(async move {
+            // In a heap of this runtime from here on.
+            assert!(poll(sleeping.as_mut()).is_pending());
+            moved.send(sleeping).await
+        }));
+        let sleeping = arrived.recv_blocking().unwrap();
         other.block_on(other.handle().go(sleeping)).unwrap();
         assert!(start.elapsed() >= d);
     });

@@ -138,10 +138,7 @@ fn a_dropped_wait_receives_nothing() {
             assert!(poll(pin!(timer.fired())).is_pending());
         }
         sleep(LATER).await;
-        {
-            let fired = pin!(timer.fired());
-            drop(fired);
-        }
+        drop(timer.fired());
         timer.fired().await;
     });
 }
