@@ -308,8 +308,9 @@ fn a_wake_up_during_the_poll_is_not_lost() {
                 match how {
                     0 => cx.waker().wake_by_ref(),
                     1 => {
-                        cx.waker().clone().wake();
+                        let waker = cx.waker().clone();
                         cx.waker().wake_by_ref();
+                        waker.wake();
                     }
                     _ => {
                         let waker = cx.waker().clone();

@@ -276,16 +276,14 @@ fn timers_of_a_runtime_that_ended_still_fire() {
     let rt = runtime(1);
     let start = Instant::now();
     let mut asleep = Box::pin(sleep(Duration::from_millis(20)));
-    let armed = rt.block_on(async {
-        // A goroutine of this runtime arms it, in a heap of this runtime.
-        go(async move {
-            let pending = gosched::time::timeout(Duration::ZERO, &mut asleep).await;
-            assert!(pending.is_err());
-            asleep
-        })
-        .await
-        .unwrap()
-    });
+    let (moved, arrived) = chan(1);
+    // A goroutine of this runtime arms it, in a heap of this runtime.
+    drop(rt.handle().go(async move {
+        let pending = gosched::time::timeout(Duration::ZERO, &mut asleep).await;
+        assert!(pending.is_err());
+        moved.send(asleep).await
+    }));
+    let armed = arrived.recv_blocking().unwrap();
     drop(rt);
     futures::executor::block_on(armed);
     assert!(start.elapsed() >= Duration::from_millis(20));

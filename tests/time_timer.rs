@@ -14,6 +14,8 @@ use gosched::time::{Instant, Ticker, Timer, sleep, timeout};
 use gosched::{chan, go, select, yield_now};
 
 const SOON: Duration = Duration::from_millis(2);
+/// Not yet over after a few steps, however slow the machine is.
+const LATER: Duration = Duration::from_millis(100);
 
 #[test]
 fn a_timer_fires_once_with_the_scheduled_time() {
@@ -69,12 +71,12 @@ fn reset_tells_what_stop_would_and_starts_anew() {
 #[test]
 fn stop_while_somebody_waits_leaves_them_waiting_until_a_reset() {
     run(1, async {
-        let timer = Arc::new(Timer::new(SOON));
+        let timer = Arc::new(Timer::new(LATER));
         let waited_on = Arc::clone(&timer);
         let waiter = go(async move { waited_on.fired().await });
         yield_now().await;
         assert!(timer.stop());
-        sleep(SOON * 3).await;
+        sleep(LATER + SOON).await;
         assert!(!waiter.is_finished());
         let start = Instant::now();
         assert!(!timer.reset(SOON));
@@ -88,13 +90,13 @@ fn a_timer_moved_earlier_again_and_again_while_somebody_waits_is_not_lost() {
         let timer = Arc::new(Timer::new(FAR));
         let waited_on = Arc::clone(&timer);
         let waiter = go(async move { waited_on.fired().await });
-        let mut d = Duration::from_secs(60);
-        while d > Duration::from_micros(100) {
+        let mut d = FAR;
+        while d > Duration::from_secs(60) {
             assert!(timer.reset(d));
             yield_now().await;
-            d = d * 9 / 10;
+            d = d * 97 / 100;
         }
-        assert!(timer.reset(Duration::ZERO) || waiter.is_finished());
+        assert!(timer.reset(Duration::ZERO));
         waiter.await.unwrap();
     });
 }
@@ -131,15 +133,12 @@ fn of_several_who_wait_one_receives_each_event() {
 #[test]
 fn a_dropped_wait_receives_nothing() {
     run(1, async {
-        let timer = Timer::new(SOON);
+        let timer = Timer::new(LATER);
         for _ in 0..3 {
             assert!(poll(pin!(timer.fired())).is_pending());
         }
-        sleep(SOON).await;
-        {
-            let fired = pin!(timer.fired());
-            drop(fired);
-        }
+        sleep(LATER).await;
+        drop(timer.fired());
         timer.fired().await;
     });
 }
@@ -212,14 +211,14 @@ fn a_function_that_was_stopped_in_time_does_not_run() {
     run(1, async {
         let ran = Arc::new(AtomicUsize::new(0));
         let mark = Arc::clone(&ran);
-        let timer = Timer::after_func(SOON, move || {
+        let timer = Timer::after_func(LATER, move || {
             mark.fetch_add(1, SeqCst);
         });
         assert!(timer.stop());
         assert!(!timer.stop());
-        sleep(SOON * 3).await;
+        sleep(LATER + SOON).await;
         assert_eq!(ran.load(SeqCst), 0);
-        assert_eq!(Arc::strong_count(&ran), 2);
+        assert_eq!(Arc::strong_count(&ran), 2, "it may be set again");
         drop(timer);
         assert_eq!(Arc::strong_count(&ran), 1, "nothing holds the function");
     });
@@ -242,7 +241,7 @@ fn a_function_may_set_its_own_timer_again() {
         let own = Arc::new(OnceLock::<Timer>::new());
         let theirs = Arc::clone(&own);
         let mut left = 5;
-        let timer = Timer::after_func(Duration::from_millis(20), move || {
+        let timer = Timer::after_func(FAR, move || {
             left -= 1;
             tx.try_send(left).unwrap();
             if left > 0 {
@@ -250,6 +249,7 @@ fn a_function_may_set_its_own_timer_again() {
             }
         });
         assert!(own.set(timer).is_ok());
+        assert!(own.get().unwrap().reset(Duration::ZERO));
         for n in (0..5).rev() {
             assert_eq!(rx.recv().await, Some(n));
         }
@@ -349,7 +349,7 @@ fn outside_any_runtime_timers_are_those_of_the_default_one() {
             assert!(ticker.tick().await >= first + SOON);
         });
         let (wakes, waker) = Wakes::new();
-        let timer = Timer::new(SOON);
+        let timer = Timer::new(LATER);
         let mut fired = pin!(timer.fired());
         assert!(poll_with(fired.as_mut(), &waker).is_pending());
         eventually("it is woken", || wakes.count() > 0);
@@ -438,18 +438,17 @@ fn a_stopped_ticker_is_silent_until_it_is_reset() {
 #[test]
 fn a_dropped_tick_takes_none() {
     run(1, async {
-        let mut ticker = Ticker::new(SOON);
         let start = Instant::now();
+        let mut ticker = Ticker::new(LATER);
         let mut others = 0;
         let at = loop {
             select! {
                 at = ticker.tick() => break at,
                 () = yield_now() => others += 1,
             }
-            assert!(start.elapsed() < FAR);
         };
         assert!(others > 0, "the tick was given up and taken up again");
-        assert!(at >= start + SOON - Duration::from_millis(1) && at <= Instant::now());
+        assert!(at >= start + LATER && at <= Instant::now());
     });
 }
 

@@ -58,9 +58,10 @@ pub fn __select(input: TokenStream) -> TokenStream {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
 /// #[gosched::main(procs = 2)]
 /// async fn main() -> std::io::Result<()> {
+///     assert_eq!(gosched::runtime::gomaxprocs(0), 2);
 ///     println!("hello from a goroutine");
 ///     Ok(())
 /// }
@@ -83,12 +84,13 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
 /// #[gosched::test]
 /// async fn a_goroutine_gives_its_result_to_who_waits() {
 ///     let handle = gosched::go(async { 6 * 7 });
 ///     assert_eq!(handle.await.unwrap(), 42);
 /// }
+/// # fn main() {}
 /// ```
 #[proc_macro_attribute]
 pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {

@@ -130,11 +130,22 @@ impl Parse for Arm {
                      or ask with `matches!`",
                 ));
             }
+            if input.is_empty() || input.peek(Token![=>]) || input.peek(Token![,]) {
+                return Err(at_next(
+                    input,
+                    &operation,
+                    "expected a condition after `if`".to_owned(),
+                ));
+            }
             guard = Some(input.parse()?);
         }
         if !input.peek(Token![=>]) {
             let message = format!("expected `=>` and a body: {SHAPE}");
-            return Err(at_next(input, &operation, message));
+            return Err(at_next(
+                input,
+                guard.as_ref().unwrap_or(&operation),
+                message,
+            ));
         }
         let body = body(input)?;
         Ok(Arm {

@@ -10,6 +10,9 @@ use super::handle::Runtime;
 use super::sched::{Config, Sched};
 
 const DEFAULT_MAX_THREADS: usize = 512;
+/// More than any machine has CPUs. A P is made when the runtime is, so a slip of the keyboard must not
+/// ask for all memory.
+const MAX_PROCS: usize = 8_192;
 const DEFAULT_HOG_THRESHOLD: Duration = Duration::from_millis(10);
 
 type Hook = Arc<dyn Fn(&GoPanic<'_>) + Send + Sync>;
@@ -136,10 +139,12 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the operating system gives no poller or thread; and `InvalidInput` when `GOMAXPROCS` in
-    /// the environment is not a positive number and [`procs`](Builder::procs) was not called.
+    /// When the operating system gives no poller or thread; and `InvalidInput` when there would be more
+    /// than 8192 Ps, or when `GOMAXPROCS` in the environment is not a positive number and
+    /// [`procs`](Builder::procs) was not called.
     pub fn build(&self) -> io::Result<Runtime> {
         let procs = match self.procs {
+            Some(n) if n > MAX_PROCS => return Err(too_many(format!("procs({n})"))),
             Some(n) => n,
             None => default_procs(std::env::var_os("GOMAXPROCS").as_deref())?,
         };
@@ -172,12 +177,20 @@ impl fmt::Debug for Builder {
     }
 }
 
+fn too_many(what: String) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("{what}: a runtime has at most {MAX_PROCS} Ps"),
+    )
+}
+
 /// The number of Ps when nobody says: `GOMAXPROCS`, else the CPUs.
 fn default_procs(gomaxprocs: Option<&std::ffi::OsStr>) -> io::Result<usize> {
     let Some(value) = gomaxprocs else {
         return Ok(super::num_cpu());
     };
     match value.to_str().map(|v| v.trim().parse::<usize>()) {
+        Some(Ok(n)) if n > MAX_PROCS => Err(too_many(format!("GOMAXPROCS={n}"))),
         Some(Ok(n)) if n > 0 => Ok(n),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidInput,

@@ -29,6 +29,16 @@ use super::{current, handle, sched};
 /// assert_eq!(sum.await.unwrap(), 55);
 /// # });
 /// ```
+///
+/// A goroutine may go on on another thread after each `.await`, so its future is `Send`:
+///
+/// ```compile_fail,E0277
+/// let only_here = std::rc::Rc::new(1);
+/// gosched::go(async move {
+///     gosched::yield_now().await;
+///     println!("{only_here}");
+/// });
+/// ```
 #[inline]
 #[track_caller]
 pub fn go<F>(future: F) -> JoinHandle<F::Output>
@@ -135,7 +145,8 @@ pub fn num_cpu() -> usize {
 /// Sets the number of Ps of the current runtime, and returns the former one; 0 only asks. Go's
 /// `runtime.GOMAXPROCS`.
 ///
-/// Nothing stops for it: a P that is one too many is given up between two turns.
+/// Nothing stops for it: a P that is one too many is given up between two turns. A running runtime grows
+/// to 256 Ps at the most, or to as many as it was built with; a larger `n` gives that.
 ///
 /// # Examples
 ///

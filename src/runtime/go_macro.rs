@@ -70,6 +70,10 @@ macro_rules! go {
     (|$($rest:tt)*) => {
         ::core::compile_error!("`go!` takes a block and no closure: `go!({ … })`")
     };
+    // One token, not two of the above.
+    (|| $($rest:tt)*) => {
+        ::core::compile_error!("`go!` takes a block and no closure: `go!({ … })`")
+    };
     (move $($rest:tt)*) => {
         ::core::compile_error!("`go!` takes a block and moves what it uses: `go!({ … })`")
     };

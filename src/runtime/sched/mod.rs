@@ -110,8 +110,9 @@ impl Sched {
         Sysmon::start(&sched)?;
         // One M from the beginning: it blocks in the poller, for whoever uses sockets and timers
         // outside goroutines.
-        if let Some(id) = sched.take_idle_p() {
-            sched.start_m(sched.p(id), false);
+        if let Err(error) = sched.start_first_m() {
+            sched.sysmon.stop();
+            return Err(error);
         }
         Ok(sched)
     }

@@ -144,7 +144,7 @@ impl Sched {
             m.note.wakeup();
             return;
         }
-        if !self.new_m(p, spinning) {
+        if self.new_m(p, spinning).is_err() {
             // No thread to be had: the P waits for an M that comes free. `spinning` is undone, so that
             // the next wake-up tries again.
             self.idle.put_p(p.id);
@@ -157,9 +157,18 @@ impl Sched {
         }
     }
 
-    fn new_m(&self, p: &P, spinning: bool) -> bool {
+    /// Starts the first M, which every runtime has.
+    pub(super) fn start_first_m(&self) -> io::Result<()> {
+        match self.take_idle_p() {
+            Some(id) => self.new_m(self.p(id), false),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts a thread that runs `p`; the error is reported already.
+    fn new_m(&self, p: &P, spinning: bool) -> io::Result<()> {
         if self.is_stopping() {
-            return false;
+            return Err(io::Error::other("the runtime ends"));
         }
         let threads = &self.threads;
         // Relaxed: a bound, nothing more.
@@ -168,7 +177,7 @@ impl Sched {
             if !threads.warned.swap(true, Ordering::Relaxed) {
                 tracing::warn!(target: "gosched", max = threads.max, "max_threads is reached");
             }
-            return false;
+            return Err(io::Error::other("max_threads is reached"));
         }
         let number = threads.numbers.fetch_add(1, Ordering::Relaxed);
         let (sched, id) = (self.arc(), p.id);
@@ -188,7 +197,7 @@ impl Sched {
             threads.count.fetch_sub(1, Ordering::Relaxed);
             tracing::error!(target: "gosched", %error, "no thread could be started for a P");
         }
-        started.is_ok()
+        started
     }
 
     /// Sleeps until somebody leaves a P for this M, or the runtime stops.
