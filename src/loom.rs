@@ -52,7 +52,7 @@ mod imp {
         pub(crate) use std::alloc::{alloc, dealloc};
     }
     pub(crate) mod thread {
-        pub(crate) use std::thread::{Thread, current, park, yield_now};
+        pub(crate) use std::thread::{Thread, current, park, park_timeout, yield_now};
     }
 }
 
@@ -75,6 +75,11 @@ mod imp {
     }
     pub(crate) mod thread {
         pub(crate) use loom::thread::{Thread, current, park, yield_now};
+
+        /// There is no time in a model.
+        pub(crate) fn park_timeout(_limit: std::time::Duration) {
+            park();
+        }
     }
 }
 

@@ -252,6 +252,48 @@ fn more_hogs_than_threads_are_waited_for_and_none_is_lost() {
     });
 }
 
+/// The threads of this process whose name begins so.
+#[cfg(target_os = "linux")]
+fn threads_called(prefix: &str) -> usize {
+    std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .filter(|name| name.starts_with(prefix))
+        .count()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn threads_that_were_started_for_hogs_end_when_nobody_needs_them() {
+    within(|| {
+        let rt = Runtime::builder()
+            .procs(2)
+            .thread_name("shrink")
+            .thread_keep_alive(Duration::from_millis(20))
+            .build()
+            .unwrap();
+        for _ in 0..3 {
+            let barrier = Arc::new(std::sync::Barrier::new(6));
+            let stuck: Vec<_> = (0..6)
+                .map(|_| {
+                    let barrier = Arc::clone(&barrier);
+                    // All six are on threads of their own before the first of them goes on.
+                    rt.handle().go(async move {
+                        barrier.wait();
+                    })
+                })
+                .collect();
+            for handle in stuck {
+                rt.block_on(handle).unwrap();
+            }
+            // One for each P, and one in the poller.
+            eventually("the threads end", || threads_called("shrink-") <= 3);
+            assert_eq!(rt.handle().num_goroutine(), 0);
+            assert_eq!(rt.block_on(rt.handle().go(async { 7 })).unwrap(), 7);
+        }
+    });
+}
+
 #[test]
 fn a_runtime_ends_with_goroutines_that_lost_their_ps() {
     within(|| {

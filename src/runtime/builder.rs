@@ -13,6 +13,7 @@ const DEFAULT_MAX_THREADS: usize = 512;
 /// More than any machine has CPUs. A P is made when the runtime is, so a slip of the keyboard must not
 /// ask for all memory.
 const MAX_PROCS: usize = 8_192;
+const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
 const DEFAULT_HOG_THRESHOLD: Duration = Duration::from_millis(10);
 
 type Hook = Arc<dyn Fn(&GoPanic<'_>) + Send + Sync>;
@@ -35,6 +36,7 @@ pub struct Builder {
     thread_name: String,
     thread_stack_size: Option<usize>,
     max_threads: usize,
+    thread_keep_alive: Duration,
     hog_threshold: Duration,
     library_threads: usize,
     on_panic: Option<Hook>,
@@ -47,6 +49,7 @@ impl Builder {
             thread_name: "gosched".into(),
             thread_stack_size: None,
             max_threads: DEFAULT_MAX_THREADS,
+            thread_keep_alive: DEFAULT_KEEP_ALIVE,
             hog_threshold: DEFAULT_HOG_THRESHOLD,
             library_threads: 0,
             on_panic: None,
@@ -102,6 +105,15 @@ impl Builder {
         self
     }
 
+    /// How long a thread that has nothing to do is kept, beyond one for each P. Default: 10 s.
+    ///
+    /// Blocking calls and hogs make the number of threads grow; this is how it shrinks again. Go keeps
+    /// its threads.
+    pub fn thread_keep_alive(&mut self, time: Duration) -> &mut Self {
+        self.thread_keep_alive = time;
+        self
+    }
+
     /// How long one poll may hold its P while others have none. Default: 10 ms.
     ///
     /// After half of it (10 ms at the most, Go's time slice) the goroutine is asked to yield at its next
@@ -154,6 +166,7 @@ impl Builder {
             thread_name: self.thread_name.clone(),
             thread_stack_size: self.thread_stack_size,
             max_threads: self.max_threads,
+            thread_keep_alive: self.thread_keep_alive,
             hog_threshold: self.hog_threshold,
             library_threads: self.library_threads,
             on_panic: on_panic.map(|hook| {

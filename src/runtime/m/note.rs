@@ -1,5 +1,7 @@
 //! A one-shot sleep and wake-up of a thread (Go's `note`).
 
+use std::time::{Duration, Instant};
+
 use crate::loom::sync::atomic::{AtomicBool, Ordering};
 use crate::loom::thread::{self, Thread};
 
@@ -19,13 +21,20 @@ impl Note {
         }
     }
 
-    /// Sleeps until `wakeup`. Only on the thread that made the note.
-    pub(crate) fn sleep(&self) {
+    /// Sleeps until `wakeup`, and no longer than `limit`; `false` = nobody woke it. Only on the thread that
+    /// made the note.
+    pub(crate) fn sleep(&self, limit: Duration) -> bool {
+        let start = Instant::now();
         // Ordering: Acquire pairs with the Release in `wakeup`.
         while !self.set.swap(false, Ordering::Acquire) {
+            let left = limit.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return false;
+            }
             // A foreign `unpark` only makes the loop go round.
-            thread::park();
+            thread::park_timeout(left);
         }
+        true
     }
 
     /// Wakes the thread up.

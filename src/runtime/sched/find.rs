@@ -11,6 +11,7 @@
 use std::time::{Duration, Instant};
 
 use super::Sched;
+use super::threads::Parked;
 use crate::runtime::g::G;
 use crate::runtime::m::M;
 use crate::runtime::p::{self, P};
@@ -27,8 +28,8 @@ const BATCH: usize = p::runq::CAPACITY / 2;
 /// How long a thief leaves a `runnext` to its owner, who is about to run it.
 const NEXT_GRACE: Duration = Duration::from_micros(3);
 
-/// The next goroutine for `m`, which owns a P; `None` when the runtime stops. The M comes back with
-/// a P when it comes back with a goroutine.
+/// The next goroutine for `m`; `None` when its thread shall end: the runtime stops, or there are more
+/// threads than it needs. The M comes back with a P when it comes back with a goroutine.
 pub(crate) fn find_runnable(sched: &Sched, m: &M) -> Option<G> {
     let g = loop {
         if sched.is_stopping() {
@@ -36,7 +37,9 @@ pub(crate) fn find_runnable(sched: &Sched, m: &M) -> Option<G> {
             return None;
         }
         let Some(p) = m.p() else {
-            sched.park(m);
+            if sched.park(m) == Parked::Retire {
+                return None;
+            }
             continue;
         };
         if p.id >= sched.nprocs() {
@@ -73,9 +76,8 @@ impl Sched {
         } else if self.netpoll.library_waits() {
             self.netpoll_now(m);
         }
-        if m.p().is_none() {
-            return None;
-        }
+        // Library tasks may have cost the M its P.
+        m.p()?;
         // SAFETY: P I1: the M owns `p`.
         let local = unsafe { p.runq.local() };
         let runs = p.next_runs.get();
@@ -205,7 +207,7 @@ impl Sched {
     /// Blocks in the poller, or parks while another M does.
     fn wait(&self, m: &M) -> Option<G> {
         if !self.netpoll_block(m) {
-            self.park(m);
+            // Without a P it goes the way of those that have none.
             return None;
         }
         let ready = std::mem::take(&mut *m.netlist.borrow_mut());

@@ -82,6 +82,16 @@ impl<P, M> Idle<P, M> {
         lock(&self.lists).ms.push(m);
     }
 
+    /// Takes that M off the list, if it is there with at least `keep` others.
+    pub(crate) fn remove_m(&self, keep: usize, is_it: impl Fn(&M) -> bool) -> bool {
+        let mut lists = lock(&self.lists);
+        if lists.ms.len() <= keep {
+            return false;
+        }
+        let at = lists.ms.iter().position(is_it);
+        at.map(|at| lists.ms.remove(at)).is_some()
+    }
+
     /// Takes the M that went to sleep last.
     pub(crate) fn take_m(&self) -> Option<M> {
         lock(&self.lists).ms.pop()

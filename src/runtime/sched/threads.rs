@@ -2,8 +2,8 @@
 //!
 //! # Invariants
 //!
-//! - **threads I1**: an `MPtr` points into an `Arc<M>` of `all`, which is kept until the runtime's
-//!   threads have ended.
+//! - **threads I1**: every M is in an `Arc`, made by `new_m`. Whoever takes one off the idle list keeps
+//!   it alive until it has woken it.
 
 use std::io;
 use std::ptr;
@@ -12,45 +12,60 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Sched;
+use super::{Config, Sched};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
 
-/// An M on the idle list.
-pub(super) struct MPtr(*const M);
-
-// SAFETY: threads I1; what is done with it is `set_next` and `wakeup` (M I1).
-unsafe impl Send for MPtr {}
+/// How an M came out of `park`.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Parked {
+    /// Somebody has left a P for it, or the runtime stops.
+    Woken,
+    /// Nobody has needed it for long: its thread ends.
+    Retire,
+}
 
 pub(super) struct Threads {
     name: String,
     stack_size: Option<usize>,
     max: usize,
+    /// How long an M sleeps before it asks whether it is needed.
+    keep_alive: Duration,
     /// Threads that were started and have not ended.
     count: AtomicUsize,
     numbers: AtomicUsize,
     warned: AtomicBool,
-    all: Mutex<Vec<Arc<M>>>,
+    all: Mutex<All>,
     handles: Mutex<Vec<thread::JoinHandle<()>>>,
     ended: Condvar,
 }
 
+#[derive(Default)]
+struct All {
+    ms: Vec<Arc<M>>,
+    /// What Ms that have ended had started and ended.
+    started: u64,
+    ended: u64,
+}
+
 impl Threads {
-    pub(super) fn new(name: String, stack_size: Option<usize>, max: usize) -> Threads {
+    pub(super) fn new(config: &Config) -> Threads {
         Threads {
-            name,
-            stack_size,
-            max,
+            name: config.thread_name.clone(),
+            stack_size: config.thread_stack_size,
+            max: config.max_threads,
+            keep_alive: config.thread_keep_alive,
             count: AtomicUsize::new(0),
             numbers: AtomicUsize::new(0),
             warned: AtomicBool::new(false),
-            all: Mutex::new(Vec::new()),
+            all: Mutex::default(),
             handles: Mutex::new(Vec::new()),
             ended: Condvar::new(),
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Arc<M>>> {
+    fn all(&self) -> MutexGuard<'_, All> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -60,24 +75,38 @@ impl Threads {
 
     /// Goroutines started on Ms.
     pub(super) fn started(&self) -> u64 {
-        self.all().iter().map(|m| m.started.get()).sum()
+        let all = self.all();
+        all.started + all.ms.iter().map(|m| m.started.get()).sum::<u64>()
     }
 
     /// Goroutines that ended.
     pub(super) fn ended(&self) -> u64 {
-        self.all().iter().map(|m| m.ended.get()).sum()
+        let all = self.all();
+        all.ended + all.ms.iter().map(|m| m.ended.get()).sum::<u64>()
     }
 
     /// The M at that address, if it is one of ours.
     pub(super) fn find(&self, m: *const M) -> Option<Arc<M>> {
         self.all()
+            .ms
             .iter()
             .find(|own| ptr::eq(Arc::as_ptr(own), m))
             .cloned()
     }
 
+    /// Forgets an M whose thread ends, but not what it has counted.
+    fn forget(&self, m: &M) {
+        let mut all = self.all();
+        all.started += m.started.get();
+        all.ended += m.ended.get();
+        all.ms.retain(|own| !ptr::eq(Arc::as_ptr(own), m));
+        drop(all);
+        let own = thread::current().id();
+        self.handles().retain(|handle| handle.thread().id() != own);
+    }
+
     pub(super) fn forget_all(&self) {
-        self.all().clear();
+        self.all().ms.clear();
     }
 
     fn spawn(&self, name: String, f: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -137,9 +166,7 @@ impl Sched {
 
     /// Lets a sleeping M, or a new one, run a P that the caller owns.
     pub(super) fn start_m(&self, p: &P, spinning: bool) {
-        if let Some(MPtr(m)) = self.idle.take_m() {
-            // SAFETY: threads I1.
-            let m = unsafe { &*m };
+        if let Some(m) = self.idle.take_m() {
             m.set_next(Some(p), spinning);
             m.note.wakeup();
             return;
@@ -183,7 +210,7 @@ impl Sched {
         let (sched, id) = (self.arc(), p.id);
         let started = threads.spawn(format!("{}-{number}", threads.name), move || {
             let m = Arc::new(M::new(Arc::clone(&sched), spinning));
-            sched.threads.all().push(Arc::clone(&m));
+            sched.threads.all().ms.push(Arc::clone(&m));
             {
                 let _tokio = sched.netpoll.enter();
                 m.acquire(sched.p(id));
@@ -200,19 +227,35 @@ impl Sched {
         started
     }
 
-    /// Sleeps until somebody leaves a P for this M, or the runtime stops.
-    pub(super) fn park(&self, m: &M) {
+    /// Sleeps until somebody leaves a P for this M, the runtime stops, or the M is one too many.
+    pub(super) fn park(&self, m: &M) -> Parked {
         debug_assert!(m.p().is_none());
-        self.idle.put_m(MPtr(m));
+        // SAFETY: threads I1: the M is in an `Arc`, and its thread is in here.
+        let counted = unsafe {
+            Arc::increment_strong_count(m);
+            Arc::from_raw(m)
+        };
+        self.idle.put_m(counted);
         if self.is_stopping() {
             // Shutdown may have emptied the list before we were on it: it does so again for as long as
             // threads remain, so this only saves a round.
             std::thread::yield_now();
         }
-        m.note.sleep();
+        // As many as there are Ps stay, for the next burst. One that was taken off the list by another
+        // will be woken by it.
+        while !m.note.sleep(self.threads.keep_alive) {
+            if self
+                .idle
+                .remove_m(self.nprocs(), |own| ptr::eq(Arc::as_ptr(own), m))
+            {
+                self.threads.forget(m);
+                return Parked::Retire;
+            }
+        }
         if let Some(p) = m.take_next() {
             m.acquire(p);
         }
+        Parked::Woken
     }
 
     /// The M ends: leaves its P and whatever the poller gave it.
@@ -227,9 +270,7 @@ impl Sched {
 
     /// Wakes every M that sleeps, to see that the runtime stops.
     pub(super) fn wake_all(&self) {
-        while let Some(MPtr(m)) = self.idle.take_m() {
-            // SAFETY: threads I1.
-            let m = unsafe { &*m };
+        while let Some(m) = self.idle.take_m() {
             m.set_next(None, false);
             m.note.wakeup();
         }

@@ -300,7 +300,7 @@ fn a_wake_up_that_comes_before_or_during_the_sleep_ends_it_and_publishes() {
             thread::spawn(move || {
                 let note = Arc::new(Note::new());
                 idle.put_m(note.clone());
-                note.sleep();
+                note.sleep(std::time::Duration::MAX);
                 told.read()
             })
         };
