@@ -44,6 +44,8 @@ pub(crate) struct M {
     g: AtomicPtr<Header>,
     /// Depth of `block_in_place` calls in the running poll.
     pub(crate) blocking: Cell<u32>,
+    /// It was woken without a P, to block in the poller.
+    pub(crate) to_poller: Cell<bool>,
     /// Set while the thread turns the poller: what becomes ready then is collected here.
     netpoll: Cell<bool>,
     pub(crate) netlist: RefCell<Vec<G>>,
@@ -101,6 +103,7 @@ impl M {
             spinning: Cell::new(spinning),
             g: AtomicPtr::new(ptr::null_mut()),
             blocking: Cell::new(0),
+            to_poller: Cell::new(false),
             netpoll: Cell::new(false),
             netlist: RefCell::new(Vec::new()),
             pool: Pool::new(),

@@ -171,7 +171,7 @@ impl Sched {
             m.note.wakeup();
             return;
         }
-        if self.new_m(p, spinning).is_err() {
+        if self.new_m(Some(p), spinning).is_err() {
             // No thread to be had: the P waits for an M that comes free. `spinning` is undone, so that
             // the next wake-up tries again.
             self.idle.put_p(p.id);
@@ -184,16 +184,28 @@ impl Sched {
         }
     }
 
+    /// Sends an M without a P to the poller, where nobody has been for long.
+    pub(crate) fn start_poller(&self) {
+        match self.idle.take_m() {
+            Some(m) => {
+                m.set_next(None, false);
+                m.note.wakeup();
+            }
+            // The error is reported; sysmon asks again.
+            None => drop(self.new_m(None, false)),
+        }
+    }
+
     /// Starts the first M, which every runtime has.
     pub(super) fn start_first_m(&self) -> io::Result<()> {
         match self.take_idle_p() {
-            Some(id) => self.new_m(self.p(id), false),
+            Some(id) => self.new_m(Some(self.p(id)), false),
             None => Ok(()),
         }
     }
 
-    /// Starts a thread that runs `p`; the error is reported already.
-    fn new_m(&self, p: &P, spinning: bool) -> io::Result<()> {
+    /// Starts a thread that runs `p`, or turns the poller; the error is reported already.
+    fn new_m(&self, p: Option<&P>, spinning: bool) -> io::Result<()> {
         if self.is_stopping() {
             return Err(io::Error::other("the runtime ends"));
         }
@@ -207,13 +219,16 @@ impl Sched {
             return Err(io::Error::other("max_threads is reached"));
         }
         let number = threads.numbers.fetch_add(1, Ordering::Relaxed);
-        let (sched, id) = (self.arc(), p.id);
+        let (sched, id) = (self.arc(), p.map(|p| p.id));
         let started = threads.spawn(format!("{}-{number}", threads.name), move || {
             let m = Arc::new(M::new(Arc::clone(&sched), spinning));
             sched.threads.all().ms.push(Arc::clone(&m));
             {
                 let _tokio = sched.netpoll.enter();
-                m.acquire(sched.p(id));
+                match id {
+                    Some(id) => m.acquire(sched.p(id)),
+                    None => m.to_poller.set(true),
+                }
                 m.schedule();
             }
             // Ordering: Release pairs with the Acquire in `Threads::wait`.
@@ -252,8 +267,9 @@ impl Sched {
                 return Parked::Retire;
             }
         }
-        if let Some(p) = m.take_next() {
-            m.acquire(p);
+        match m.take_next() {
+            Some(p) => m.acquire(p),
+            None => m.to_poller.set(true),
         }
         Parked::Woken
     }
