@@ -26,9 +26,9 @@ mod spin {
     use std::time::Duration;
 
     /// Looks at a lock that is taken, before its core is offered to others.
-    const SPINS: u32 = 6;
+    const SPINS: u32 = 3;
     /// Offers before the thread sleeps between two looks.
-    const YIELDS: u32 = 10;
+    const YIELDS: u32 = 30;
     const NAP: Duration = Duration::from_micros(20);
 
     /// See the module.
