@@ -35,6 +35,13 @@ use super::p::{NEVER, Nanos, now};
 
 /// A busy M turns the poller when nobody has for so long.
 const STALE: Nanos = 100_000;
+/// So late may a timer be at the most for the sake of firing together with others: where wake-ups by
+/// timers are many, each costs more than the timers that it fires.
+const MAX_SLACK: Nanos = 500_000;
+/// Where slack begins: what the system itself allows a sleep to be late.
+const FIRST_SLACK: Nanos = 50_000;
+/// More than so many goroutines woken at once make the slack grow, fewer than a quarter let it shrink.
+const MANY_FIRED: usize = 8;
 /// Library tasks that tokio runs between two looks at its driver.
 const EVENT_INTERVAL: u32 = 31;
 
@@ -55,6 +62,9 @@ pub(crate) struct Netpoll {
     alarm: Alarm,
     /// When a turn ended last.
     last: AtomicU64,
+    /// When timers ended one last, and how soon after that they may do so again. The owner's.
+    last_fired: AtomicU64,
+    slack: AtomicU64,
 }
 
 // SAFETY: netpoll I1 for `runtime`; the rest is `Sync`.
@@ -92,6 +102,8 @@ impl Netpoll {
             waker: OnceLock::new(),
             alarm,
             last: AtomicU64::new(0),
+            last_fired: AtomicU64::new(0),
+            slack: AtomicU64::new(0),
         })
     }
 
@@ -191,14 +203,33 @@ impl Netpoll {
                 runtime.block_on(self.sleep(m, &earliest));
                 // Relaxed: only a thread that arms a timer looks, and being told is not an error.
                 self.blocked.store(false, Ordering::Relaxed);
-                if earliest() != NEVER {
-                    run_due(now());
+                let next = earliest();
+                if next != NEVER {
+                    let at = now();
+                    run_due(at);
+                    if next <= at {
+                        self.last_fired.store(at, Ordering::Relaxed);
+                        self.adapt_slack(m.netlist.borrow().len());
+                    }
                 }
             });
         }
         self.last.store(now(), Ordering::Relaxed);
         self.disown();
         true
+    }
+
+    /// Timers have woken so many goroutines.
+    fn adapt_slack(&self, fired: usize) {
+        let slack = self.slack.load(Ordering::Relaxed);
+        let slack = if fired > MANY_FIRED {
+            (slack * 2).clamp(FIRST_SLACK, MAX_SLACK)
+        } else if fired < MANY_FIRED / 4 {
+            slack / 2
+        } else {
+            slack
+        };
+        self.slack.store(slack, Ordering::Relaxed);
     }
 
     fn sleep<'a>(
@@ -221,7 +252,9 @@ impl Netpoll {
                 // Ordering: StoreLoad between `blocked` and the deadlines (netpoll I2); pairs with the
                 // fence in `timer_armed`, and for the stop flag with repetition (`interrupt`).
                 fence(Ordering::SeqCst);
-                let next = earliest();
+                let again =
+                    self.last_fired.load(Ordering::Relaxed) + self.slack.load(Ordering::Relaxed);
+                let next = earliest().max(again);
                 if next <= now() || m.sched.is_stopping() {
                     return Poll::Ready(());
                 }

@@ -3,6 +3,7 @@
 //! A P owns a local run queue (`runq`) and a heap of timers (`timers`). An M must own a P to run
 //! goroutines; P and M are separate, so that the P of an M that blocks can go on with another.
 
+mod timerq;
 mod timers;
 
 pub(crate) mod runq;

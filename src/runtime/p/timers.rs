@@ -1,8 +1,8 @@
-//! The timers of a P: a 4-ary heap of deadlines (Go's `timers`).
+//! The timers of a P (Go's `timers`); `timerq` is what holds them.
 //!
 //! A timer is a node inside the future that waits for it (or inside a box, for callbacks): arming it
-//! allocates nothing but room in the heap. A node knows its place in the heap, so stopping it removes
-//! it at once: the usual timer is a timeout that never fires, and it must cost nothing later.
+//! allocates nothing but room in the queue. A node knows its place there, so stopping it removes it at
+//! once: the usual timer is a timeout that never fires, and it must cost nothing later.
 //!
 //! Heaps are process-wide and outlive their runtime: a node may be dropped on any thread at any time.
 //! When a runtime shuts down, its heaps are closed: what is still armed is fired early, and `time`
@@ -10,27 +10,27 @@
 //!
 //! # Invariants
 //!
-//! - **timers I1**: `index`, `when` and `action` of a node are read and written under the lock of its
-//!   heap while the node is in it; `heap` is written by the node's owner while it is in none.
+//! - **timers I1**: `index`, `when`, `prev`, `next` and `action` of a node are read and written under the
+//!   lock of its heap while the node is in it; `heap` is written by the node's owner while it is in none.
 //! - **timers I2**: a node in a heap is pinned and alive: its owner disarms it before it goes away.
-//! - **timers I3**: entry `i` of a heap has `node.index == i`; a node that is in no heap has `OUT`.
+//! - **timers I3**: a node that is in no heap has the index `OUT`; see `timerq` for the others.
 //! - **timers I4**: `next` is at most the earliest deadline of the heap, except while the lock is held.
 //!
 //! Actions are taken out under the lock and run after it was released.
 
 use std::cell::{Cell, UnsafeCell};
 use std::pin::Pin;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
+use super::timerq::{OUT, Queue};
+
 /// Nanoseconds on the process's clock; `NEVER` is no deadline at all.
 pub(crate) type Nanos = u64;
 pub(crate) const NEVER: Nanos = u64::MAX;
-
-const OUT: usize = usize::MAX;
-const ARITY: usize = 4;
 
 fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
@@ -70,7 +70,11 @@ impl Action {
 /// One timer.
 pub(crate) struct TimerNode {
     heap: Cell<Option<&'static TimerHeap>>,
-    index: Cell<usize>,
+    /// These four are `timerq`'s.
+    pub(super) index: Cell<usize>,
+    pub(super) when: Cell<Nanos>,
+    pub(super) prev: Cell<*const TimerNode>,
+    pub(super) next: Cell<*const TimerNode>,
     /// Set under the lock when the timer fires, read without it: publishes nothing but itself and the
     /// fact that the action was taken out.
     fired: AtomicBool,
@@ -88,6 +92,9 @@ impl TimerNode {
         TimerNode {
             heap: Cell::new(None),
             index: Cell::new(OUT),
+            when: Cell::new(NEVER),
+            prev: Cell::new(ptr::null()),
+            next: Cell::new(ptr::null()),
             fired: AtomicBool::new(false),
             action: UnsafeCell::new(Action::None),
             _pinned: std::marker::PhantomPinned,
@@ -124,29 +131,20 @@ impl TimerNode {
             action.run();
             return false;
         }
-        let index = entries.list.len();
-        entries.list.push(Entry {
-            when,
-            node: &raw const *self,
-        });
-        self.index.set(index);
-        entries.sift_up(index);
-        self.index.get() == 0 && heap.publish(&entries)
+        // SAFETY: the caller's promise.
+        unsafe { entries.queue.push(&raw const *self, when) };
+        heap.publish(&entries)
     }
 
     /// Takes the timer out of its heap. `Some` = it had not fired, here is what it would have done.
     pub(crate) fn disarm(&self) -> Option<Action> {
         let heap = self.heap.get()?;
         let mut entries = heap.lock();
-        let index = self.index.get();
-        if index == OUT {
+        // SAFETY: it is alive: this is it.
+        if !unsafe { entries.queue.remove(self) } {
             return None;
         }
-        entries.remove(index);
-        self.index.set(OUT);
-        if index == 0 {
-            let _ = heap.publish(&entries);
-        }
+        let _ = heap.publish(&entries);
         // SAFETY: timers I1: the lock is held.
         Some(unsafe { std::mem::replace(&mut *self.action.get(), Action::None) })
     }
@@ -179,71 +177,13 @@ impl TimerNode {
     }
 }
 
-struct Entry {
-    when: Nanos,
-    node: *const TimerNode,
-}
-
 struct Entries {
-    list: Vec<Entry>,
+    queue: Queue,
     closed: bool,
 }
 
-// SAFETY: the nodes are alive while they are in the heap (timers I2) and accessed under its lock.
+// SAFETY: the nodes are alive while they are in the queue (timers I2) and accessed under its lock.
 unsafe impl Send for Entries {}
-
-impl Entries {
-    fn place(&self, index: usize) {
-        // SAFETY: timers I2, and the lock is held by whoever has `&self`.
-        unsafe { (*self.list[index].node).index.set(index) };
-    }
-
-    fn sift_up(&mut self, mut index: usize) {
-        while index > 0 {
-            let parent = (index - 1) / ARITY;
-            if self.list[parent].when <= self.list[index].when {
-                break;
-            }
-            self.list.swap(parent, index);
-            self.place(index);
-            index = parent;
-        }
-        self.place(index);
-    }
-
-    fn sift_down(&mut self, mut index: usize) {
-        loop {
-            let first = index * ARITY + 1;
-            let last = (first + ARITY).min(self.list.len());
-            let Some(least) = (first..last).min_by_key(|&i| self.list[i].when) else {
-                break;
-            };
-            if self.list[index].when <= self.list[least].when {
-                break;
-            }
-            self.list.swap(index, least);
-            self.place(index);
-            index = least;
-        }
-        self.place(index);
-    }
-
-    fn remove(&mut self, index: usize) -> *const TimerNode {
-        let removed = self.list.swap_remove(index);
-        if index < self.list.len() {
-            if index > 0 && self.list[(index - 1) / ARITY].when > self.list[index].when {
-                self.sift_up(index);
-            } else {
-                self.sift_down(index);
-            }
-        }
-        removed.node
-    }
-
-    fn earliest(&self) -> Nanos {
-        self.list.first().map_or(NEVER, |e| e.when)
-    }
-}
 
 /// The heap of one P.
 pub(crate) struct TimerHeap {
@@ -266,7 +206,7 @@ impl TimerHeap {
         let heap = spare.unwrap_or_else(|| {
             Box::leak(Box::new(TimerHeap {
                 entries: Mutex::new(Entries {
-                    list: Vec::new(),
+                    queue: Queue::new(),
                     closed: false,
                 }),
                 next: AtomicU64::new(NEVER),
@@ -297,7 +237,7 @@ impl TimerHeap {
 
     /// Publishes the earliest deadline; `true` = it became earlier.
     fn publish(&self, entries: &Entries) -> bool {
-        let earliest = entries.earliest();
+        let earliest = entries.queue.earliest();
         // Relaxed: written under the lock only.
         let before = self.next.load(Ordering::Relaxed);
         // Ordering: Release pairs with the Acquire in `next`; who arms a timer and who goes to sleep
@@ -331,12 +271,13 @@ impl TimerHeap {
         let mut batch = [const { Action::None }; BATCH];
         let mut count = 0;
         let mut entries = self.lock();
-        while count < BATCH && !entries.list.is_empty() && entries.earliest() <= now {
-            let node = entries.remove(0);
+        while count < BATCH {
+            let Some(node) = entries.queue.pop_due(now) else {
+                break;
+            };
             // SAFETY: timers I2: its owner has to take the lock to disarm it, and sees `OUT` only after
             // this block is done with it ...
             unsafe {
-                (*node).index.set(OUT);
                 batch[count] = std::mem::replace(&mut *(*node).action.get(), Action::None);
                 // ... or sees `fired`, which is the last access. Ordering: Release pairs with the
                 // Acquire in `is_fired`.
