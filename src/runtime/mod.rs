@@ -24,16 +24,19 @@ mod m;
 mod main_support;
 mod netpoll;
 pub(crate) mod p;
+pub(crate) mod roll;
 mod sched;
 mod sysmon;
 pub(crate) mod wait;
 pub(crate) mod wake;
 
 pub use builder::Builder;
+pub(crate) use g::Phase;
 pub use g::{GoId, GoPanic, JoinError, JoinHandle};
 pub use go::{block_in_place, go, goexit, goid, gomaxprocs, num_cpu, num_goroutine, yield_now};
 pub(crate) use handle::default_sched;
 pub use handle::{Handle, Runtime, block_on};
+pub(crate) use p::now;
 pub(crate) use sched::arm_timer;
 
 /// What the attribute macros expand to. Not for use by hand, and free to change.

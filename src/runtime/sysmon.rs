@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::m::M;
 use super::p::{NEVER, Nanos, now};
 use super::sched::{Hog, Sched};
+use super::wait;
 use super::wake::guarded;
 
 const SHORTEST: Duration = Duration::from_micros(20);
@@ -145,6 +146,7 @@ impl Sysmon {
     /// One look at everything; `true` = there was something to do.
     fn look(&self, sched: &Sched, seen: &mut Vec<Seen>) -> bool {
         let at = now();
+        wait::set_clock(at);
         let slice = SLICE.min(self.threshold / 2);
         let (mut acted, mut waiting) = (false, sched.injector_len() > 0);
         for (i, p) in sched.all_ps().enumerate() {

@@ -32,6 +32,8 @@ use super::{current, sched};
 /// One thread of a runtime.
 pub(crate) struct M {
     pub(crate) sched: Arc<Sched>,
+    /// Its number in the runtime, which its thread is named after.
+    pub(crate) id: u64,
     pub(crate) note: Note,
     p: Cell<*const P>,
     /// Whether `p` is still its own; for sysmon.
@@ -90,9 +92,10 @@ pub(crate) fn next_goid() -> u64 {
 
 impl M {
     /// On the thread that it will be.
-    pub(crate) fn new(sched: Arc<Sched>, spinning: bool) -> M {
+    pub(crate) fn new(sched: Arc<Sched>, id: u64, spinning: bool) -> M {
         M {
             sched,
+            id,
             note: Note::new(),
             p: Cell::new(ptr::null()),
             lease: Lease::new(),
@@ -176,6 +179,12 @@ impl M {
         // SAFETY: set for the length of a turn only, during which the goroutine lives (cell I1).
         // Relaxed: on the M's own thread; for sysmon, ordered by the lease.
         unsafe { self.g.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// The address of the goroutine being polled, 0 for none; for anybody, to be compared.
+    pub(crate) fn polled(&self) -> usize {
+        // Relaxed: a hint.
+        self.g.load(Ordering::Relaxed).addr()
     }
 
     pub(crate) fn in_netpoll(&self) -> bool {

@@ -32,6 +32,7 @@ use std::task::{Poll, Waker};
 use self::alarm::Alarm;
 use super::m::M;
 use super::p::{NEVER, Nanos, now};
+use super::wait;
 
 /// A busy M turns the poller when nobody has for so long.
 const STALE: Nanos = 100_000;
@@ -106,6 +107,13 @@ impl Netpoll {
                 .is_ok()
     }
 
+    /// A turn is over.
+    fn turned(&self) {
+        let at = now();
+        wait::set_clock(at);
+        self.last.store(at, Ordering::Relaxed);
+    }
+
     fn disown(&self) {
         // Ordering: Release pairs with the Acquire in `own`.
         self.owned.store(false, Ordering::Release);
@@ -151,7 +159,7 @@ impl Netpoll {
             });
             m.with_netpoll(|| runtime.block_on(once));
         }
-        self.last.store(now(), Ordering::Relaxed);
+        self.turned();
         self.disown();
         true
     }
@@ -178,7 +186,7 @@ impl Netpoll {
                 }
             });
         }
-        self.last.store(now(), Ordering::Relaxed);
+        self.turned();
         self.disown();
         true
     }

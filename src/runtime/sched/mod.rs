@@ -3,6 +3,7 @@
 //! `find` is the search for work, `idle` the protocol of sleeping and waking, `injector` the global
 //! queue, `threads` starts and stops Ms, `handoff` gives Ps away, `procs` says how many there are to be, `shutdown` ends it all.
 
+mod every;
 mod find;
 mod handoff;
 mod idle;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+pub(crate) use every::runtimes;
 pub(crate) use find::find_runnable;
 pub(crate) use handoff::{Hog, block_in_place};
 #[cfg(not(all(test, loom)))]
@@ -104,6 +106,7 @@ impl Sched {
             closing: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         });
+        every::enter(&sched);
         Sysmon::start(&sched)?;
         // One M from the beginning: it blocks in the poller, for whoever uses sockets and timers
         // outside goroutines.
@@ -164,6 +167,12 @@ impl Sched {
             self.wakep();
         }
         before
+    }
+
+    /// Every M by its number, and the address of the goroutine that it polls.
+    pub(crate) fn polls(&self) -> Vec<(u64, usize)> {
+        let ms = self.threads.ms();
+        ms.iter().map(|m| (m.id, m.polled())).collect()
     }
 
     /// Live goroutines.

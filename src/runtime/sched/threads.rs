@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::{Config, Sched};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
+use crate::runtime::wait;
 
 /// How an M came out of `park`.
 #[must_use]
@@ -71,6 +72,11 @@ impl Threads {
 
     fn handles(&self) -> MutexGuard<'_, Vec<thread::JoinHandle<()>>> {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The Ms that there are.
+    pub(super) fn ms(&self) -> Vec<Arc<M>> {
+        self.all().ms.clone()
     }
 
     /// Goroutines started on Ms.
@@ -209,8 +215,9 @@ impl Sched {
         let number = threads.numbers.fetch_add(1, Ordering::Relaxed);
         let (sched, id) = (self.arc(), p.id);
         let started = threads.spawn(format!("{}-{number}", threads.name), move || {
-            let m = Arc::new(M::new(Arc::clone(&sched), spinning));
+            let m = Arc::new(M::new(Arc::clone(&sched), number as u64, spinning));
             sched.threads.all().ms.push(Arc::clone(&m));
+            wait::refresh_clock();
             {
                 let _tokio = sched.netpoll.enter();
                 m.acquire(sched.p(id));
@@ -252,6 +259,7 @@ impl Sched {
                 return Parked::Retire;
             }
         }
+        wait::refresh_clock();
         if let Some(p) = m.take_next() {
             m.acquire(p);
         }
