@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::m::M;
-use super::p::{NEVER, Nanos, now};
+use super::p::{NEVER, Nanos, P, now};
 use super::sched::{Hog, Sched};
 use super::wait;
 use super::wake::guarded;
@@ -26,7 +26,10 @@ const LONGEST_IDLE: Duration = Duration::from_millis(10);
 /// Rounds without anything to do before the sleeps grow.
 const PATIENCE: u32 = 50;
 const DEEP_SLEEP_AFTER: Nanos = 1_000_000_000;
-const POLL_EVERY: Nanos = 10_000_000;
+/// How long the poller may go without a turn while all Ps are busy.
+const UNPOLLED: Nanos = 1_000_000;
+/// The same while a P is idle, which may know that there is nothing to wait for.
+const UNPOLLED_IDLE: Nanos = 10_000_000;
 /// How late a timer may be before sysmon fires it.
 const LATE: Nanos = 1_000_000;
 /// The longest time slice; Go's.
@@ -175,10 +178,22 @@ impl Sysmon {
                 }
             }
         }
-        let unpolled = sched.netpoll.is_free() && sched.netpoll.age() > POLL_EVERY;
-        if (waiting || unpolled) && sched.npidle() > 0 {
-            sched.wakep();
-            acted |= waiting;
+        let unpolled = if sched.netpoll.is_free() {
+            sched.netpoll.age()
+        } else {
+            0
+        };
+        if sched.npidle() > 0 {
+            if waiting || unpolled > UNPOLLED_IDLE {
+                sched.wakep();
+            }
+            return acted | waiting;
+        }
+        if unpolled > UNPOLLED && !sched.is_stopping() {
+            sched.start_poller();
+        }
+        if sched.injector_len() > 0 {
+            sched.all_ps().for_each(P::request_attention);
         }
         acted
     }

@@ -43,6 +43,8 @@ pub(crate) struct Netpoll {
     runtime: UnsafeCell<Option<tokio::runtime::Runtime>>,
     /// netpoll I1. Its Acquire/Release pair hands the runtime from owner to owner.
     owned: AtomicBool,
+    /// Somebody wanted to turn the poller and found it taken. A hint, without data.
+    asked_for: AtomicBool,
     blocked: AtomicBool,
     handle: tokio::runtime::Handle,
     metrics: tokio::runtime::RuntimeMetrics,
@@ -84,6 +86,7 @@ impl Netpoll {
             library_handle: library.as_ref().map(|l| l.handle().clone()),
             runtime: UnsafeCell::new(Some(runtime)),
             owned: AtomicBool::new(false),
+            asked_for: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             handle,
             library: Mutex::new(library),
@@ -137,12 +140,27 @@ impl Netpoll {
 
     /// True when the poller should be turned although there is other work.
     pub(crate) fn is_stale(&self) -> bool {
-        self.is_free() && self.age() > STALE
+        let stale = self.age() > STALE;
+        if stale && !self.is_free() {
+            self.asked_for.store(true, Ordering::Relaxed);
+        }
+        stale && self.is_free()
+    }
+
+    /// From now on `was_asked_for` tells.
+    pub(crate) fn forget_askers(&self) {
+        self.asked_for.store(false, Ordering::Relaxed);
+    }
+
+    /// True when a P came to turn the poller itself and found it taken.
+    pub(crate) fn was_asked_for(&self) -> bool {
+        self.asked_for.load(Ordering::Relaxed)
     }
 
     /// A turn that does not block; `false` when another thread is in the poller.
     pub(crate) fn turn(&self, m: &M) -> bool {
         if !self.own() {
+            self.asked_for.store(true, Ordering::Relaxed);
             return false;
         }
         // SAFETY: netpoll I1: we own it.
@@ -178,7 +196,9 @@ impl Netpoll {
         // SAFETY: netpoll I1: we own it.
         if let Some(runtime) = unsafe { &*self.runtime.get() } {
             m.with_netpoll(|| {
+                m.fall_asleep();
                 runtime.block_on(self.sleep(m, &earliest));
+                m.wake_up();
                 // Relaxed: only a thread that arms a timer looks, and being told is not an error.
                 self.blocked.store(false, Ordering::Relaxed);
                 if earliest() != NEVER {

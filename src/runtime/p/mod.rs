@@ -37,6 +37,8 @@ pub(crate) struct P {
     pub(crate) next_runs: Cell<u32>,
     /// Set by sysmon when the running slice is over, cleared by the owner; carries no data.
     preempt: AtomicBool,
+    /// Set by others for the owner: look at the global queue and the poller next. Carries no data.
+    attend: AtomicBool,
     /// The M that owns it, or null. Written by the owner, and by sysmon when it takes the P away; read by
     /// sysmon, which leaves idle Ps alone.
     owner: AtomicPtr<M>,
@@ -59,6 +61,7 @@ impl P {
             tick: AtomicU32::new(0),
             next_runs: Cell::new(0),
             preempt: AtomicBool::new(false),
+            attend: AtomicBool::new(false),
             owner: AtomicPtr::new(ptr::null_mut()),
             retired: loom::sync::atomic::AtomicBool::new(false),
         }
@@ -75,6 +78,12 @@ impl P {
 
     pub(crate) fn tick(&self) -> u32 {
         self.tick.load(Ordering::Relaxed)
+    }
+
+    /// How many goroutines are queued on it (a hint).
+    pub(crate) fn queued(&self) -> usize {
+        let queue = self.runq.steal();
+        queue.ring_len() + usize::from(queue.has_next())
     }
 
     pub(crate) fn set_owner(&self, m: Option<&M>) {
@@ -122,6 +131,22 @@ impl P {
     #[inline]
     pub(crate) fn preempt_requested(&self) -> bool {
         self.preempt.load(Ordering::Relaxed)
+    }
+
+    /// Asks the owner to look at the global queue and the poller at its next turn.
+    pub(crate) fn request_attention(&self) {
+        // Relaxed: as in `request_preempt`.
+        self.attend.store(true, Ordering::Relaxed);
+    }
+
+    /// Owner: whether it was asked to since it last looked.
+    #[inline]
+    pub(crate) fn take_attention(&self) -> bool {
+        let asked = self.attend.load(Ordering::Relaxed);
+        if asked {
+            self.attend.store(false, Ordering::Relaxed);
+        }
+        asked
     }
 
     #[inline]

@@ -37,7 +37,11 @@ pub(crate) fn find_runnable(sched: &Sched, m: &M) -> Option<G> {
             return None;
         }
         let Some(p) = m.p() else {
-            if sched.park(m) == Parked::Retire {
+            if m.to_poller.replace(false) {
+                if let Some(g) = sched.poll_for_others(m) {
+                    break g;
+                }
+            } else if sched.park(m) == Parked::Retire {
                 return None;
             }
             continue;
@@ -66,7 +70,8 @@ impl Sched {
         if tick % TIMERS_EVERY == 0 && p.timers.next() != p::NEVER {
             p.timers.run_due(p::now());
         }
-        if tick % GLOBAL_EVERY == 0 {
+        // Asked for, or regularly, whatever the ring holds.
+        if p.take_attention() || tick % GLOBAL_EVERY == 0 {
             if let Some(g) = self.injector.pop_batch(1, |_| {}) {
                 return Some(g);
             }
@@ -169,6 +174,7 @@ impl Sched {
                 if last {
                     if victim.timers.next() != p::NEVER && victim.timers.run_due(p::now()) {
                         if let Some(g) = local.pop_next() {
+                            m.steals.bump();
                             // SAFETY: what is in a queue is a goroutine.
                             return unsafe { G::from_ptr(g) };
                         }
@@ -183,6 +189,7 @@ impl Sched {
                     continue;
                 }
                 if let Some(g) = local.steal_from(&queue, last) {
+                    m.steals.bump();
                     // SAFETY: as above.
                     return unsafe { G::from_ptr(g) };
                 }
@@ -225,6 +232,24 @@ impl Sched {
         self.adopt(p, ready.get(1..).unwrap_or(&[]));
         self.keep_netlist(m, ready);
         first
+    }
+
+    /// Blocks in the poller for Ps that are all busy, with none of its own: for as long as no P comes to
+    /// the poller itself. What becomes ready goes to the global queue.
+    fn poll_for_others(&self, m: &M) -> Option<G> {
+        while !self.is_stopping() {
+            self.netpoll.forget_askers();
+            let g = self.wait(m);
+            if g.is_some() || m.p().is_some() {
+                return g;
+            }
+            // The Ps look every 61 turns; these may be long.
+            self.all_ps().for_each(P::request_attention);
+            if !self.netpoll.is_free() || self.netpoll.was_asked_for() {
+                break;
+            }
+        }
+        None
     }
 
     /// Queues goroutines that the poller made ready.

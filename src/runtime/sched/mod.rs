@@ -57,6 +57,23 @@ pub(crate) struct Config {
     pub(crate) on_panic: Option<PanicHook>,
 }
 
+/// How much there is of what, and how often what has happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
+    pub(crate) created: u64,
+    pub(crate) ended: u64,
+    pub(crate) gomaxprocs: usize,
+    pub(crate) idle_procs: usize,
+    pub(crate) threads: usize,
+    pub(crate) idle_threads: usize,
+    pub(crate) spinning: usize,
+    pub(crate) running: usize,
+    pub(crate) runnable: usize,
+    pub(crate) retakes: u64,
+    pub(crate) steals: u64,
+    pub(crate) parks: u64,
+}
+
 /// A runtime's scheduler.
 ///
 /// # Invariants
@@ -167,6 +184,29 @@ impl Sched {
             self.wakep();
         }
         before
+    }
+
+    /// The numbers behind `runtime::metrics`.
+    pub(crate) fn figures(&self) -> Figures {
+        let (steals, parks) = self.threads.steals_and_parks();
+        let runnable: usize = self.all_ps().map(P::queued).sum();
+        let ms = self.threads.ms();
+        // Ends before starts: see `is_quiet`.
+        let ended = self.threads.ended();
+        Figures {
+            created: self.threads.started() + self.foreign_started.load(Ordering::SeqCst),
+            ended,
+            gomaxprocs: self.nprocs(),
+            idle_procs: self.npidle(),
+            threads: self.threads.count(),
+            idle_threads: ms.iter().filter(|m| m.is_asleep()).count(),
+            spinning: self.idle.nspinning(),
+            running: ms.iter().filter(|m| m.polled() != 0).count(),
+            runnable: runnable + self.injector.len(),
+            retakes: self.sysmon.retakes.load(Ordering::Relaxed),
+            steals,
+            parks,
+        }
     }
 
     /// Every M by its number, and the address of the goroutine that it polls.

@@ -45,9 +45,11 @@ pub(super) struct Threads {
 #[derive(Default)]
 struct All {
     ms: Vec<Arc<M>>,
-    /// What Ms that have ended had started and ended.
+    /// What Ms that have ended had counted.
     started: u64,
     ended: u64,
+    steals: u64,
+    parks: u64,
 }
 
 impl Threads {
@@ -91,6 +93,21 @@ impl Threads {
         all.ended + all.ms.iter().map(|m| m.ended.get()).sum::<u64>()
     }
 
+    /// How often Ms have taken work from others, and gone to sleep.
+    pub(super) fn steals_and_parks(&self) -> (u64, u64) {
+        let all = self.all();
+        (
+            all.steals + all.ms.iter().map(|m| m.steals.get()).sum::<u64>(),
+            all.parks + all.ms.iter().map(|m| m.parks.get()).sum::<u64>(),
+        )
+    }
+
+    /// Threads that were started and have not ended.
+    pub(super) fn count(&self) -> usize {
+        // Relaxed: to be told.
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// The M at that address, if it is one of ours.
     pub(super) fn find(&self, m: *const M) -> Option<Arc<M>> {
         self.all()
@@ -105,6 +122,8 @@ impl Threads {
         let mut all = self.all();
         all.started += m.started.get();
         all.ended += m.ended.get();
+        all.steals += m.steals.get();
+        all.parks += m.parks.get();
         all.ms.retain(|own| !ptr::eq(Arc::as_ptr(own), m));
         drop(all);
         let own = thread::current().id();
@@ -177,7 +196,7 @@ impl Sched {
             m.note.wakeup();
             return;
         }
-        if self.new_m(p, spinning).is_err() {
+        if self.new_m(Some(p), spinning).is_err() {
             // No thread to be had: the P waits for an M that comes free. `spinning` is undone, so that
             // the next wake-up tries again.
             self.idle.put_p(p.id);
@@ -190,16 +209,28 @@ impl Sched {
         }
     }
 
+    /// Sends an M without a P to the poller, where nobody has been for long.
+    pub(crate) fn start_poller(&self) {
+        match self.idle.take_m() {
+            Some(m) => {
+                m.set_next(None, false);
+                m.note.wakeup();
+            }
+            // The error is reported; sysmon asks again.
+            None => drop(self.new_m(None, false)),
+        }
+    }
+
     /// Starts the first M, which every runtime has.
     pub(super) fn start_first_m(&self) -> io::Result<()> {
         match self.take_idle_p() {
-            Some(id) => self.new_m(self.p(id), false),
+            Some(id) => self.new_m(Some(self.p(id)), false),
             None => Ok(()),
         }
     }
 
-    /// Starts a thread that runs `p`; the error is reported already.
-    fn new_m(&self, p: &P, spinning: bool) -> io::Result<()> {
+    /// Starts a thread that runs `p`, or turns the poller; the error is reported already.
+    fn new_m(&self, p: Option<&P>, spinning: bool) -> io::Result<()> {
         if self.is_stopping() {
             return Err(io::Error::other("the runtime ends"));
         }
@@ -213,14 +244,17 @@ impl Sched {
             return Err(io::Error::other("max_threads is reached"));
         }
         let number = threads.numbers.fetch_add(1, Ordering::Relaxed);
-        let (sched, id) = (self.arc(), p.id);
+        let (sched, id) = (self.arc(), p.map(|p| p.id));
         let started = threads.spawn(format!("{}-{number}", threads.name), move || {
             let m = Arc::new(M::new(Arc::clone(&sched), number as u64, spinning));
             sched.threads.all().ms.push(Arc::clone(&m));
             wait::refresh_clock();
             {
                 let _tokio = sched.netpoll.enter();
-                m.acquire(sched.p(id));
+                match id {
+                    Some(id) => m.acquire(sched.p(id)),
+                    None => m.to_poller.set(true),
+                }
                 m.schedule();
             }
             // Ordering: Release pairs with the Acquire in `Threads::wait`.
@@ -248,6 +282,7 @@ impl Sched {
             // threads remain, so this only saves a round.
             std::thread::yield_now();
         }
+        m.fall_asleep();
         // As many as there are Ps stay, for the next burst. One that was taken off the list by another
         // will be woken by it.
         while !m.note.sleep(self.threads.keep_alive) {
@@ -255,13 +290,15 @@ impl Sched {
                 .idle
                 .remove_m(self.nprocs(), |own| ptr::eq(Arc::as_ptr(own), m))
             {
+                m.wake_up();
                 self.threads.forget(m);
                 return Parked::Retire;
             }
         }
-        wait::refresh_clock();
-        if let Some(p) = m.take_next() {
-            m.acquire(p);
+        m.wake_up();
+        match m.take_next() {
+            Some(p) => m.acquire(p),
+            None => m.to_poller.set(true),
         }
         Parked::Woken
     }
