@@ -231,6 +231,11 @@ pub fn goroutines() -> Vec<GoroutineInfo> {
         .collect()
 }
 
+/// What is told of an entry of the roll.
+pub(crate) fn info_of(entry: &Entry) -> GoroutineInfo {
+    GoroutineInfo::new(*entry, now())
+}
+
 /// The same as text, laid out as Go's traceback of all goroutines.
 ///
 /// Go: `runtime.Stack(buf, true)`.

@@ -23,5 +23,5 @@
 
 mod info;
 
-pub(crate) use info::dump_of;
 pub use info::{GoroutineInfo, GoroutineState, dump, goroutines};
+pub(crate) use info::{dump_of, info_of};

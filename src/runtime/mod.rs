@@ -28,6 +28,9 @@ mod netpoll;
 pub(crate) mod p;
 pub(crate) mod roll;
 mod sched;
+mod schedtrace;
+#[cfg(unix)]
+mod sigquit;
 mod sysmon;
 pub(crate) mod wait;
 pub(crate) mod wake;

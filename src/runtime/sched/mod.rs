@@ -17,6 +17,7 @@ mod threads;
 mod timer;
 
 use std::io;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -37,6 +38,7 @@ use self::threads::Threads;
 use super::g::GoPanic;
 use super::netpoll::Netpoll;
 use super::p::P;
+use super::schedtrace::Wish;
 use super::sysmon::Sysmon;
 
 /// Ps that a runtime can grow to, at least.
@@ -54,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) thread_keep_alive: Duration,
     pub(crate) hog_threshold: Duration,
     pub(crate) library_threads: usize,
+    pub(crate) trace: Option<Wish>,
     pub(crate) on_panic: Option<PanicHook>,
 }
 
@@ -117,7 +120,7 @@ impl Sched {
             idle: Idle::new((0..config.procs).rev().collect()),
             netpoll,
             threads: Threads::new(&config),
-            sysmon: Sysmon::new(config.hog_threshold),
+            sysmon: Sysmon::new(config.hog_threshold, config.trace),
             on_panic: config.on_panic,
             foreign_started: AtomicU64::new(0),
             closing: AtomicBool::new(false),
@@ -207,6 +210,23 @@ impl Sched {
             steals,
             parks,
         }
+    }
+
+    /// For every P in order, the number of the M that owns it.
+    pub(crate) fn owners(&self) -> Vec<Option<u64>> {
+        let ms = self.threads.ms();
+        let number = |owner| {
+            ms.iter()
+                .find(|m| ptr::eq(Arc::as_ptr(m), owner))
+                .map(|m| m.id)
+        };
+        self.all_ps().map(|p| number(p.owner())).collect()
+    }
+
+    /// Every M by its number, and whether it sleeps.
+    pub(crate) fn threads_asleep(&self) -> Vec<(u64, bool)> {
+        let ms = self.threads.ms();
+        ms.iter().map(|m| (m.id, m.is_asleep())).collect()
     }
 
     /// Every M by its number, and the address of the goroutine that it polls.
