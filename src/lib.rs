@@ -49,6 +49,7 @@ extern crate self as gosched;
 
 pub mod chan;
 pub mod context;
+pub mod debug;
 #[cfg(feature = "http")]
 pub mod http;
 mod loom;

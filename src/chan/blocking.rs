@@ -41,6 +41,7 @@ impl Wake for Parker {
 }
 
 /// Blocks the thread until `future` is done.
+#[track_caller]
 pub(super) fn wait<F: Future>(future: F) -> F::Output {
     block_in_place(|| {
         let mut future = pin!(future);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::g::GoPanic;
 use super::handle::Runtime;
 use super::sched::{Config, Sched};
+use super::schedtrace::Wish;
 
 const DEFAULT_MAX_THREADS: usize = 512;
 /// More than any machine has CPUs. A P is made when the runtime is, so a slip of the keyboard must not
@@ -153,12 +154,18 @@ impl Builder {
     ///
     /// When the operating system gives no poller or thread; and `InvalidInput` when there would be more
     /// than 8192 Ps, or when `GOMAXPROCS` in the environment is not a positive number and
-    /// [`procs`](Builder::procs) was not called.
+    /// [`procs`](Builder::procs) was not called, or when `GODEBUG` has a `schedtrace` or `scheddetail` that
+    /// makes no sense (see [`debug`](crate::debug#schedtrace)).
     pub fn build(&self) -> io::Result<Runtime> {
         let procs = match self.procs {
             Some(n) if n > MAX_PROCS => return Err(too_many(format!("procs({n})"))),
             Some(n) => n,
             None => default_procs(std::env::var_os("GOMAXPROCS").as_deref())?,
+        };
+        let trace = match std::env::var("GODEBUG") {
+            Ok(value) => Wish::parse(&value)
+                .map_err(|complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint))?,
+            Err(_) => None,
         };
         let on_panic = self.on_panic.clone();
         Sched::new(Config {
@@ -169,6 +176,7 @@ impl Builder {
             thread_keep_alive: self.thread_keep_alive,
             hog_threshold: self.hog_threshold,
             library_threads: self.library_threads,
+            trace,
             on_panic: on_panic.map(|hook| {
                 let boxed: super::sched::PanicHook = Box::new(move |panic| hook(panic));
                 boxed

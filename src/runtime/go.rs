@@ -120,6 +120,7 @@ pub async fn goexit() -> ! {
 /// handle.await.unwrap();
 /// # });
 /// ```
+#[track_caller]
 pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
     sched::block_in_place(f)
 }

@@ -160,6 +160,11 @@ impl Handle {
         usize::try_from(self.sched.live()).unwrap_or(usize::MAX)
     }
 
+    /// What the scheduler has counted; see [`metrics`](super::metrics()).
+    pub fn metrics(&self) -> super::Metrics {
+        super::Metrics::of(&self.sched)
+    }
+
     /// See [`Runtime::block_on`].
     ///
     /// # Panics

@@ -24,6 +24,8 @@ use crate::runtime::{Builder, JoinError, Runtime};
 #[derive(Debug)]
 pub struct Setup {
     builder: Builder,
+    /// A program, not a test.
+    program: bool,
 }
 
 impl Setup {
@@ -32,13 +34,17 @@ impl Setup {
     pub fn main() -> Self {
         Self {
             builder: Runtime::builder(),
+            program: true,
         }
     }
 
     /// For `#[gosched::test]`: the one place where tests are given other settings than programs.
     #[must_use]
     pub fn test() -> Self {
-        Self::main()
+        Self {
+            builder: Runtime::builder(),
+            program: false,
+        }
     }
 
     /// The option `procs = n`.
@@ -51,6 +57,10 @@ impl Setup {
 
     #[track_caller]
     fn build(self) -> Runtime {
+        #[cfg(unix)]
+        if self.program {
+            super::sigquit::install();
+        }
         match self.builder.build() {
             Ok(runtime) => runtime,
             Err(error) => panic!("the runtime could not be started: {error}"),

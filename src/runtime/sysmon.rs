@@ -17,6 +17,8 @@ use std::time::Duration;
 use super::m::M;
 use super::p::{NEVER, Nanos, P, now};
 use super::sched::{Hog, Sched};
+use super::schedtrace::{Tracer, Wish};
+use super::wait;
 use super::wake::guarded;
 
 const SHORTEST: Duration = Duration::from_micros(20);
@@ -25,6 +27,7 @@ const LONGEST_IDLE: Duration = Duration::from_millis(10);
 /// Rounds without anything to do before the sleeps grow.
 const PATIENCE: u32 = 50;
 const DEEP_SLEEP_AFTER: Nanos = 1_000_000_000;
+const DEEPEST: Duration = Duration::from_secs(60);
 /// How long the poller may go without a turn while all Ps are busy.
 const UNPOLLED: Nanos = 1_000_000;
 /// The same while a P is idle, which may know that there is nothing to wait for.
@@ -41,6 +44,7 @@ pub(crate) struct Sysmon {
     threshold: Nanos,
     /// Ps taken away so far.
     pub(crate) retakes: AtomicU64,
+    trace: Option<Wish>,
     reports: [Limiter; 2],
     asleep: AtomicBool,
     stop: Mutex<bool>,
@@ -55,10 +59,11 @@ struct Seen {
 }
 
 impl Sysmon {
-    pub(crate) fn new(hog_threshold: Duration) -> Sysmon {
+    pub(crate) fn new(hog_threshold: Duration, trace: Option<Wish>) -> Sysmon {
         Sysmon {
             threshold: Nanos::try_from(hog_threshold.as_nanos()).unwrap_or(NEVER),
             retakes: AtomicU64::new(0),
+            trace,
             reports: [Limiter::new(), Limiter::new()],
             asleep: AtomicBool::new(false),
             stop: Mutex::new(false),
@@ -95,6 +100,7 @@ impl Sysmon {
         let mut seen: Vec<Seen> = Vec::new();
         let (mut delay, mut quiet) = (SHORTEST, 0);
         let mut busy_at = now();
+        let mut tracer = self.trace.map(Tracer::new);
         loop {
             let at = now();
             let busy = sched.npidle() < sched.nprocs();
@@ -102,12 +108,13 @@ impl Sysmon {
                 busy_at = at;
             }
             let deep = at.saturating_sub(busy_at) > DEEP_SLEEP_AFTER;
-            if self.rest(
-                if deep { Duration::from_secs(60) } else { delay },
-                deep,
-                sched,
-            ) {
+            let pause = if deep { DEEPEST } else { delay };
+            let due = tracer.as_ref().map_or(pause, Tracer::due_in);
+            if self.rest(pause.min(due), deep, sched) {
                 return;
+            }
+            if let Some(tracer) = &mut tracer {
+                tracer.trace(sched);
             }
             if deep {
                 (delay, quiet, busy_at) = (SHORTEST, 0, now());
@@ -148,6 +155,7 @@ impl Sysmon {
     /// One look at everything; `true` = there was something to do.
     fn look(&self, sched: &Sched, seen: &mut Vec<Seen>) -> bool {
         let at = now();
+        wait::set_clock(at);
         let slice = SLICE.min(self.threshold / 2);
         let (mut acted, mut waiting) = (false, sched.injector_len() > 0);
         for (i, p) in sched.all_ps().enumerate() {

@@ -18,7 +18,7 @@ use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use super::alloc::Links;
@@ -26,6 +26,7 @@ use super::join::JoinError;
 use super::state::State;
 use crate::loom::cell::UnsafeCell;
 use crate::runtime::sched::Sched;
+use crate::runtime::wait::{Record, WaitReason};
 
 /// A goroutine, as the scheduler passes it around (Go's `*g`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,8 +51,8 @@ pub(crate) struct Header {
     parent: AtomicU64,
     spawn_site: AtomicPtr<Location<'static>>,
     wait_site: AtomicPtr<Location<'static>>,
-    /// Why it waits: a `WaitReason`, 0 for none that we know.
-    wait: AtomicU8,
+    /// Why it waits, and since when: a `wait::Record`.
+    wait: AtomicU64,
     join_waker: UnsafeCell<Option<Waker>>,
 }
 
@@ -109,7 +110,7 @@ impl Header {
             parent: AtomicU64::new(birth.parent),
             spawn_site: AtomicPtr::new(ptr::from_ref(birth.site).cast_mut()),
             wait_site: AtomicPtr::new(ptr::null_mut()),
-            wait: AtomicU8::new(0),
+            wait: AtomicU64::new(0),
             join_waker: UnsafeCell::new(None),
         }
     }
@@ -161,10 +162,28 @@ impl Header {
 
     /// Records what the goroutine is about to wait for.
     #[inline]
-    pub(crate) fn set_wait(&self, wait: u8, site: &'static Location<'static>) {
-        self.wait.store(wait, Ordering::Relaxed);
+    pub(crate) fn set_wait(&self, reason: WaitReason, site: &'static Location<'static>) {
+        self.wait
+            .store(Record::waiting(reason).bits(), Ordering::Relaxed);
         self.wait_site
             .store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// A turn begins: what was waited for before is over.
+    #[inline]
+    pub(crate) fn begin_turn(&self) {
+        self.wait.store(Record::running().bits(), Ordering::Relaxed);
+    }
+
+    /// What `set_wait` or `begin_turn` recorded last.
+    pub(crate) fn wait(&self) -> Record {
+        Record::from_bits(self.wait.load(Ordering::Relaxed))
+    }
+
+    /// Where the wait is that was recorded last, which may be over.
+    pub(crate) fn wait_site(&self) -> Option<&'static Location<'static>> {
+        // SAFETY: only `&'static Location`s and null are stored.
+        unsafe { self.wait_site.load(Ordering::Relaxed).as_ref() }
     }
 }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -174,7 +175,7 @@ impl<T> Future for JoinHandle<T> {
                     .as_ref()
                     .is_some_and(|w| w.will_wake(cx.waker()));
                 if same {
-                    wait::note(WaitReason::Join, g.header().spawn_site());
+                    wait::note(WaitReason::Join, Location::caller());
                     return Poll::Pending;
                 }
                 if !state.unset_join_waker() {
@@ -186,7 +187,7 @@ impl<T> Future for JoinHandle<T> {
             if !state.set_join_waker() {
                 return Poll::Ready(self.take(g));
             }
-            wait::note(WaitReason::Join, g.header().spawn_site());
+            wait::note(WaitReason::Join, Location::caller());
         }
         Poll::Pending
     }

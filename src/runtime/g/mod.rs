@@ -24,4 +24,4 @@ pub use report::GoPanic;
 #[cfg(all(test, loom))]
 pub(crate) use run::Unleased;
 pub(crate) use run::{Runner, Turn, run, stillborn};
-pub(crate) use state::Wake;
+pub(crate) use state::{Phase, Wake};

@@ -47,6 +47,7 @@ pub(crate) unsafe fn run(g: G, m: &impl Runner) -> Turn {
         let header = g.header();
         match header.state.to_running() {
             ToRunning::Poll => {
+                header.begin_turn();
                 let waker = waker::borrowed(g);
                 let mut cx = Context::from_waker(&waker);
                 if m.leased(|| g.poll(&mut cx)).is_pending() {

@@ -50,6 +50,15 @@ const FRESH: usize = SCHEDULED | JOIN_INTEREST | (2 * REF);
 /// transition.
 pub(crate) struct State(AtomicUsize);
 
+/// The table above, for those who only tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Parked,
+    Runnable,
+    Running,
+    Over,
+}
+
 /// What to do with a goroutine taken from a queue.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
@@ -221,6 +230,18 @@ impl State {
     pub(crate) fn is_done(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `complete`: the result is visible.
         self.0.load(Ordering::Acquire) & DONE != 0
+    }
+
+    /// What it is doing; for whoever only wants to tell.
+    pub(crate) fn phase(&self) -> Phase {
+        // Relaxed: it may be another the next moment, whatever the order.
+        let now = self.0.load(Ordering::Relaxed);
+        match (now & DONE != 0, now & RUNNING != 0, now & SCHEDULED != 0) {
+            (true, ..) => Phase::Over,
+            (_, true, _) => Phase::Running,
+            (_, _, true) => Phase::Runnable,
+            _ => Phase::Parked,
+        }
     }
 
     /// True when the slot holds a waker. Only for the join handle.

@@ -18,7 +18,7 @@ mod tests;
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 pub(crate) use lease::{Lease, Lost};
 pub(crate) use nextp::Nextp;
@@ -27,11 +27,13 @@ pub(crate) use note::Note;
 use super::g::{self, G, Header, Pool, Runner, Turn};
 use super::p::P;
 use super::sched::Sched;
-use super::{current, sched};
+use super::{current, sched, wait};
 
 /// One thread of a runtime.
 pub(crate) struct M {
     pub(crate) sched: Arc<Sched>,
+    /// Its number in the runtime, which its thread is named after.
+    pub(crate) id: u64,
     pub(crate) note: Note,
     p: Cell<*const P>,
     /// Whether `p` is still its own; for sysmon.
@@ -55,6 +57,12 @@ pub(crate) struct M {
     /// Goroutines started and ended on this M. Written by it alone, summed by anybody.
     pub(crate) started: Counter,
     pub(crate) ended: Counter,
+    /// Successful visits to others' queues, and sleeps. As above.
+    pub(crate) steals: Counter,
+    pub(crate) parks: Counter,
+    /// True while it sleeps, in `park` or in the poller, and so runs nobody's code but that of wakers.
+    /// Written by it, read by whoever asks if anything goes on.
+    asleep: AtomicBool,
 }
 
 // SAFETY: M I1: another thread uses `note`, `nextp`, `lease` and the atomics only.
@@ -92,9 +100,10 @@ pub(crate) fn next_goid() -> u64 {
 
 impl M {
     /// On the thread that it will be.
-    pub(crate) fn new(sched: Arc<Sched>, spinning: bool) -> M {
+    pub(crate) fn new(sched: Arc<Sched>, id: u64, spinning: bool) -> M {
         M {
             sched,
+            id,
             note: Note::new(),
             p: Cell::new(ptr::null()),
             lease: Lease::new(),
@@ -111,6 +120,9 @@ impl M {
             goids: Cell::new((0, 0)),
             started: Counter(AtomicU64::new(0)),
             ended: Counter(AtomicU64::new(0)),
+            steals: Counter(AtomicU64::new(0)),
+            parks: Counter(AtomicU64::new(0)),
+            asleep: AtomicBool::new(false),
         }
     }
 
@@ -179,6 +191,31 @@ impl M {
         // SAFETY: set for the length of a turn only, during which the goroutine lives (cell I1).
         // Relaxed: on the M's own thread; for sysmon, ordered by the lease.
         unsafe { self.g.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// It is about to sleep.
+    pub(crate) fn fall_asleep(&self) {
+        self.parks.bump();
+        // Ordering: Release pairs with the Acquire in `is_asleep`: what the M did before is visible.
+        self.asleep.store(true, Ordering::Release);
+    }
+
+    /// It has slept.
+    pub(crate) fn wake_up(&self) {
+        self.asleep.store(false, Ordering::Release);
+        wait::refresh_clock();
+    }
+
+    /// True while it sleeps.
+    pub(crate) fn is_asleep(&self) -> bool {
+        // Ordering: see `fall_asleep`.
+        self.asleep.load(Ordering::Acquire)
+    }
+
+    /// The address of the goroutine being polled, 0 for none; for anybody, to be compared.
+    pub(crate) fn polled(&self) -> usize {
+        // Relaxed: a hint.
+        self.g.load(Ordering::Relaxed).addr()
     }
 
     pub(crate) fn in_netpoll(&self) -> bool {

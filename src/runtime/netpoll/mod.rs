@@ -32,6 +32,7 @@ use std::task::{Poll, Waker};
 use self::alarm::Alarm;
 use super::m::M;
 use super::p::{NEVER, Nanos, now};
+use super::wait;
 
 /// A busy M turns the poller when nobody has for so long.
 const STALE: Nanos = 100_000;
@@ -121,6 +122,13 @@ impl Netpoll {
                 .is_ok()
     }
 
+    /// A turn is over.
+    fn turned(&self) {
+        let at = now();
+        wait::set_clock(at);
+        self.last.store(at, Ordering::Relaxed);
+    }
+
     fn disown(&self) {
         // Ordering: Release pairs with the Acquire in `own`.
         self.owned.store(false, Ordering::Release);
@@ -181,7 +189,7 @@ impl Netpoll {
             });
             m.with_netpoll(|| runtime.block_on(once));
         }
-        self.last.store(now(), Ordering::Relaxed);
+        self.turned();
         self.disown();
         true
     }
@@ -200,7 +208,9 @@ impl Netpoll {
         // SAFETY: netpoll I1: we own it.
         if let Some(runtime) = unsafe { &*self.runtime.get() } {
             m.with_netpoll(|| {
+                m.fall_asleep();
                 runtime.block_on(self.sleep(m, &earliest));
+                m.wake_up();
                 // Relaxed: only a thread that arms a timer looks, and being told is not an error.
                 self.blocked.store(false, Ordering::Relaxed);
                 let next = earliest();
@@ -214,7 +224,7 @@ impl Netpoll {
                 }
             });
         }
-        self.last.store(now(), Ordering::Relaxed);
+        self.turned();
         self.disown();
         true
     }

@@ -81,6 +81,12 @@ impl P {
         self.tick.load(Ordering::Relaxed)
     }
 
+    /// How many goroutines are queued on it (a hint).
+    pub(crate) fn queued(&self) -> usize {
+        let queue = self.runq.steal();
+        queue.ring_len() + usize::from(queue.has_next())
+    }
+
     pub(crate) fn set_owner(&self, m: Option<&M>) {
         let m = m.map_or(ptr::null_mut(), |m| ptr::from_ref(m).cast_mut());
         // Relaxed: it is compared, not followed; the lease decides.

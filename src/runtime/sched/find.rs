@@ -174,6 +174,7 @@ impl Sched {
                 if last {
                     if victim.timers.next() != p::NEVER && victim.timers.run_due(p::now()) {
                         if let Some(g) = local.pop_next() {
+                            m.steals.bump();
                             // SAFETY: what is in a queue is a goroutine.
                             return unsafe { G::from_ptr(g) };
                         }
@@ -188,6 +189,7 @@ impl Sched {
                     continue;
                 }
                 if let Some(g) = local.steal_from(&queue, last) {
+                    m.steals.bump();
                     // SAFETY: as above.
                     return unsafe { G::from_ptr(g) };
                 }

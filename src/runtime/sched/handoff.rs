@@ -9,10 +9,12 @@ use crate::runtime::current;
 use crate::runtime::g::Header;
 use crate::runtime::m::M;
 use crate::runtime::p::{Nanos, P};
+use crate::runtime::wait::WaitReason;
 
 /// See [`crate::runtime::block_in_place`].
+#[track_caller]
 pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
-    let Some(m) = current::m().filter(|m| m.current_g().is_some()) else {
+    let Some((m, g)) = current::m().and_then(|m| Some((m, m.current_g()?))) else {
         return f();
     };
     struct Depth<'a>(&'a M);
@@ -23,6 +25,7 @@ pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
     }
     m.blocking.set(m.blocking.get() + 1);
     let _depth = Depth(m);
+    g.set_wait(WaitReason::Syscall, Location::caller());
     if let Some(p) = m.release() {
         m.sched.handoff(p);
     }
@@ -30,6 +33,7 @@ pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
     // Go's exitsyscall: an idle P if there is one. Else the rest of this poll runs without, what it
     // makes ready goes to the global queue, and so does the goroutine when its poll is over.
     if m.blocking.get() == 1 {
+        g.begin_turn();
         if let Some(id) = m.sched.take_idle_p() {
             m.acquire(m.sched.p(id));
         }

@@ -3,6 +3,7 @@
 //! `find` is the search for work, `idle` the protocol of sleeping and waking, `injector` the global
 //! queue, `threads` starts and stops Ms, `handoff` gives Ps away, `procs` says how many there are to be, `shutdown` ends it all.
 
+mod every;
 mod find;
 mod handoff;
 mod idle;
@@ -16,10 +17,12 @@ mod threads;
 mod timer;
 
 use std::io;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+pub(crate) use every::runtimes;
 pub(crate) use find::find_runnable;
 pub(crate) use handoff::{Hog, block_in_place};
 #[cfg(not(all(test, loom)))]
@@ -35,6 +38,7 @@ use self::threads::Threads;
 use super::g::GoPanic;
 use super::netpoll::Netpoll;
 use super::p::P;
+use super::schedtrace::Wish;
 use super::sysmon::Sysmon;
 
 /// Ps that a runtime can grow to, at least.
@@ -52,7 +56,25 @@ pub(crate) struct Config {
     pub(crate) thread_keep_alive: Duration,
     pub(crate) hog_threshold: Duration,
     pub(crate) library_threads: usize,
+    pub(crate) trace: Option<Wish>,
     pub(crate) on_panic: Option<PanicHook>,
+}
+
+/// How much there is of what, and how often what has happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
+    pub(crate) created: u64,
+    pub(crate) ended: u64,
+    pub(crate) gomaxprocs: usize,
+    pub(crate) idle_procs: usize,
+    pub(crate) threads: usize,
+    pub(crate) idle_threads: usize,
+    pub(crate) spinning: usize,
+    pub(crate) running: usize,
+    pub(crate) runnable: usize,
+    pub(crate) retakes: u64,
+    pub(crate) steals: u64,
+    pub(crate) parks: u64,
 }
 
 /// A runtime's scheduler.
@@ -98,12 +120,13 @@ impl Sched {
             idle: Idle::new((0..config.procs).rev().collect()),
             netpoll,
             threads: Threads::new(&config),
-            sysmon: Sysmon::new(config.hog_threshold),
+            sysmon: Sysmon::new(config.hog_threshold, config.trace),
             on_panic: config.on_panic,
             foreign_started: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         });
+        every::enter(&sched);
         Sysmon::start(&sched)?;
         // One M from the beginning: it blocks in the poller, for whoever uses sockets and timers
         // outside goroutines.
@@ -164,6 +187,52 @@ impl Sched {
             self.wakep();
         }
         before
+    }
+
+    /// The numbers behind `runtime::metrics`.
+    pub(crate) fn figures(&self) -> Figures {
+        let (steals, parks) = self.threads.steals_and_parks();
+        let runnable: usize = self.all_ps().map(P::queued).sum();
+        let ms = self.threads.ms();
+        // Ends before starts: see `is_quiet`.
+        let ended = self.threads.ended();
+        Figures {
+            created: self.threads.started() + self.foreign_started.load(Ordering::SeqCst),
+            ended,
+            gomaxprocs: self.nprocs(),
+            idle_procs: self.npidle(),
+            threads: self.threads.count(),
+            idle_threads: ms.iter().filter(|m| m.is_asleep()).count(),
+            spinning: self.idle.nspinning(),
+            running: ms.iter().filter(|m| m.polled() != 0).count(),
+            runnable: runnable + self.injector.len(),
+            retakes: self.sysmon.retakes.load(Ordering::Relaxed),
+            steals,
+            parks,
+        }
+    }
+
+    /// For every P in order, the number of the M that owns it.
+    pub(crate) fn owners(&self) -> Vec<Option<u64>> {
+        let ms = self.threads.ms();
+        let number = |owner| {
+            ms.iter()
+                .find(|m| ptr::eq(Arc::as_ptr(m), owner))
+                .map(|m| m.id)
+        };
+        self.all_ps().map(|p| number(p.owner())).collect()
+    }
+
+    /// Every M by its number, and whether it sleeps.
+    pub(crate) fn threads_asleep(&self) -> Vec<(u64, bool)> {
+        let ms = self.threads.ms();
+        ms.iter().map(|m| (m.id, m.is_asleep())).collect()
+    }
+
+    /// Every M by its number, and the address of the goroutine that it polls.
+    pub(crate) fn polls(&self) -> Vec<(u64, usize)> {
+        let ms = self.threads.ms();
+        ms.iter().map(|m| (m.id, m.polled())).collect()
     }
 
     /// Live goroutines.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::{Config, Sched};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
+use crate::runtime::wait;
 
 /// How an M came out of `park`.
 #[must_use]
@@ -44,9 +45,11 @@ pub(super) struct Threads {
 #[derive(Default)]
 struct All {
     ms: Vec<Arc<M>>,
-    /// What Ms that have ended had started and ended.
+    /// What Ms that have ended had counted.
     started: u64,
     ended: u64,
+    steals: u64,
+    parks: u64,
 }
 
 impl Threads {
@@ -73,6 +76,11 @@ impl Threads {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The Ms that there are.
+    pub(super) fn ms(&self) -> Vec<Arc<M>> {
+        self.all().ms.clone()
+    }
+
     /// Goroutines started on Ms.
     pub(super) fn started(&self) -> u64 {
         let all = self.all();
@@ -83,6 +91,21 @@ impl Threads {
     pub(super) fn ended(&self) -> u64 {
         let all = self.all();
         all.ended + all.ms.iter().map(|m| m.ended.get()).sum::<u64>()
+    }
+
+    /// How often Ms have taken work from others, and gone to sleep.
+    pub(super) fn steals_and_parks(&self) -> (u64, u64) {
+        let all = self.all();
+        (
+            all.steals + all.ms.iter().map(|m| m.steals.get()).sum::<u64>(),
+            all.parks + all.ms.iter().map(|m| m.parks.get()).sum::<u64>(),
+        )
+    }
+
+    /// Threads that were started and have not ended.
+    pub(super) fn count(&self) -> usize {
+        // Relaxed: to be told.
+        self.count.load(Ordering::Relaxed)
     }
 
     /// The M at that address, if it is one of ours.
@@ -99,6 +122,8 @@ impl Threads {
         let mut all = self.all();
         all.started += m.started.get();
         all.ended += m.ended.get();
+        all.steals += m.steals.get();
+        all.parks += m.parks.get();
         all.ms.retain(|own| !ptr::eq(Arc::as_ptr(own), m));
         drop(all);
         let own = thread::current().id();
@@ -221,8 +246,9 @@ impl Sched {
         let number = threads.numbers.fetch_add(1, Ordering::Relaxed);
         let (sched, id) = (self.arc(), p.map(|p| p.id));
         let started = threads.spawn(format!("{}-{number}", threads.name), move || {
-            let m = Arc::new(M::new(Arc::clone(&sched), spinning));
+            let m = Arc::new(M::new(Arc::clone(&sched), number as u64, spinning));
             sched.threads.all().ms.push(Arc::clone(&m));
+            wait::refresh_clock();
             {
                 let _tokio = sched.netpoll.enter();
                 match id {
@@ -256,6 +282,7 @@ impl Sched {
             // threads remain, so this only saves a round.
             std::thread::yield_now();
         }
+        m.fall_asleep();
         // As many as there are Ps stay, for the next burst. One that was taken off the list by another
         // will be woken by it.
         while !m.note.sleep(self.threads.keep_alive) {
@@ -263,10 +290,12 @@ impl Sched {
                 .idle
                 .remove_m(self.nprocs(), |own| ptr::eq(Arc::as_ptr(own), m))
             {
+                m.wake_up();
                 self.threads.forget(m);
                 return Parked::Retire;
             }
         }
+        m.wake_up();
         match m.take_next() {
             Some(p) => m.acquire(p),
             None => m.to_poller.set(true),

@@ -1,0 +1,144 @@
+//! What a whole process does: on SIGQUIT, under `GODEBUG=schedtrace`, and when all its goroutines wait for
+//! each other.
+//!
+//! Each case is a program, which this binary becomes when it is told so through the environment, and a look
+//! at what it wrote. It has no test harness, whose threads would be in the way of the deadlock's proof.
+
+mod deadlock;
+mod schedtrace;
+#[cfg(unix)]
+mod sigquit;
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+/// Names the case that a child is to be.
+const CHILD: &str = "GOSCHED_TEST_CHILD";
+
+/// What has not happened by then is taken to never happen.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Copy)]
+pub struct Case {
+    pub name: &'static str,
+    /// Runs in the child.
+    pub program: fn(),
+    /// Runs in the parent.
+    pub check: fn(&Case),
+}
+
+impl Case {
+    /// A child that runs the program.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command
+            .env(CHILD, self.name)
+            .env_remove("GODEBUG")
+            .env_remove("GOMAXPROCS")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self) -> Outcome {
+        wait(self.command().spawn().unwrap())
+    }
+}
+
+/// How a child has ended.
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    #[track_caller]
+    pub fn says(&self, what: &str) -> &Self {
+        assert!(
+            self.stderr.contains(what),
+            "no {what:?} in:\n{}",
+            self.stderr
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn is_silent_on(&self, what: &str) -> &Self {
+        assert!(!self.stderr.contains(what), "{what:?} in:\n{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn ended_with(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "stderr:\n{}", self.stderr);
+        self
+    }
+}
+
+/// Waits for a child; kills it and fails when it does not end.
+#[track_caller]
+pub fn wait(mut child: Child) -> Outcome {
+    let out = read_all(child.stdout.take().unwrap());
+    let err = read_all(child.stderr.take().unwrap());
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if start.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("still not over; it wrote:\n{}", err.join().unwrap());
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    Outcome {
+        code: status.code(),
+        stdout: out.join().unwrap(),
+        stderr: err.join().unwrap(),
+    }
+}
+
+/// Reads a pipe to its end, on a thread of its own.
+fn read_all(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = String::new();
+        from.read_to_string(&mut text).unwrap();
+        text
+    })
+}
+
+fn main() {
+    let mut cases = schedtrace::CASES.to_vec();
+    cases.extend(deadlock::CASES);
+    #[cfg(unix)]
+    cases.extend(sigquit::CASES);
+    if let Ok(name) = env::var(CHILD) {
+        let case = cases.iter().find(|case| case.name == name);
+        return (case.expect("a case of that name").program)();
+    }
+    // As the standard harness takes them: words that names must contain.
+    let words: Vec<String> = env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let mut failed = 0;
+    for case in &cases {
+        if !words.is_empty() && !words.iter().any(|word| case.name.contains(word)) {
+            continue;
+        }
+        let passed = std::panic::catch_unwind(|| (case.check)(case)).is_ok();
+        println!(
+            "test {} ... {}",
+            case.name,
+            if passed { "ok" } else { "FAILED" }
+        );
+        failed += usize::from(!passed);
+    }
+    assert_eq!(failed, 0, "{failed} failed");
+}
