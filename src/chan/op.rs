@@ -21,6 +21,7 @@ use super::hchan::{Core, Hchan, Mirror, Outcome};
 use super::lock::Lock;
 use super::ready::Ready;
 use super::sudog::{State, Sudog, WaitQueue, Who};
+use crate::runtime::wake::keep;
 use crate::select::word::Word;
 
 /// Which way a value goes.
@@ -237,7 +238,7 @@ impl<T, S: Side> Op<T, S> {
         let mut waker = if S::may_run(mirror, chan.capacity()) {
             None
         } else {
-            Some(cx.waker().clone())
+            Some(keep(cx.waker()))
         };
         loop {
             let tried = chan.with(|core| {
@@ -252,7 +253,7 @@ impl<T, S: Side> Op<T, S> {
             });
             match tried {
                 None => return Poll::Pending,
-                Some(Outcome::Block) => waker = Some(cx.waker().clone()),
+                Some(Outcome::Block) => waker = Some(keep(cx.waker())),
                 Some(Outcome::Done(ready, _)) => {
                     ready.fire();
                     return Poll::Ready(());
@@ -288,7 +289,7 @@ impl<T, S: Side> Op<T, S> {
             drop(old);
             match poll {
                 Some(poll) => return poll,
-                None => waker = Some(cx.waker().clone()),
+                None => waker = Some(keep(cx.waker())),
             }
         }
     }

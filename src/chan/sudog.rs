@@ -33,6 +33,7 @@ use std::task::Waker;
 use super::ready::Ready;
 use crate::loom::cell::UnsafeCell;
 use crate::loom::sync::atomic::{AtomicU8, Ordering};
+use crate::runtime::wake::wakes_same;
 use crate::select::word::{Serve, Word};
 
 /// Where a waiter stands; see the table above.
@@ -200,7 +201,7 @@ impl<T> Sudog<T> {
     /// By the table `held` belongs to the caller.
     pub(crate) unsafe fn wakes(&self, waker: &Waker) -> bool {
         // SAFETY: the caller's promise.
-        unsafe { self.held(|held| matches!(&held.who, Who::Task(own) if own.will_wake(waker))) }
+        unsafe { self.held(|held| matches!(&held.who, Who::Task(own) if wakes_same(own, waker))) }
     }
 
     /// Where the slot's value stood.

@@ -49,7 +49,7 @@ use super::value::Entry;
 use crate::loom::lock;
 use crate::loom::sync::Mutex;
 use crate::loom::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use crate::runtime::wake::wake;
+use crate::runtime::wake::{keep, wake, wakes_same};
 use crate::sync::roster::{Place, Roster};
 use crate::time::CallTimer;
 
@@ -261,13 +261,13 @@ impl Scope {
         if let Some(place) = waiting.0 {
             let mut inner = lock(&self.inner);
             if let Some(Dependent::Waiter(waker)) = inner.dependents.get_mut(place) {
-                if waker.will_wake(task.waker()) {
+                if wakes_same(waker, task.waker()) {
                     return Poll::Pending;
                 }
             }
         }
         // Cloning and dropping a waker is foreign code: before and after the lock, not under it.
-        let mut waker = task.waker().clone();
+        let mut waker = keep(task.waker());
         let mut inner = lock(&self.inner);
         if let Some(error) = self.error_locked(&inner) {
             drop(inner);

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::deadlock::DeadlockPolicy;
 use super::g::GoPanic;
 use super::handle::Runtime;
 use super::sched::{Config, Sched};
@@ -40,6 +41,8 @@ pub struct Builder {
     thread_keep_alive: Duration,
     hog_threshold: Duration,
     library_threads: usize,
+    deadlock: DeadlockPolicy,
+    under_harness: bool,
     on_panic: Option<Hook>,
 }
 
@@ -53,6 +56,8 @@ impl Builder {
             thread_keep_alive: DEFAULT_KEEP_ALIVE,
             hog_threshold: DEFAULT_HOG_THRESHOLD,
             library_threads: 0,
+            deadlock: DeadlockPolicy::default(),
+            under_harness: false,
             on_panic: None,
         }
     }
@@ -139,6 +144,19 @@ impl Builder {
         self
     }
 
+    /// What is done when all goroutines wait for each other. Default: [`DeadlockPolicy::Report`];
+    /// [`#[gosched::test]`](crate::test) sets [`DeadlockPolicy::Panic`].
+    pub fn deadlock(&mut self, policy: DeadlockPolicy) -> &mut Self {
+        self.deadlock = policy;
+        self
+    }
+
+    /// The process's first thread is the test harness's, and waits for the test.
+    pub(super) fn under_harness(&mut self) -> &mut Self {
+        self.under_harness = true;
+        self
+    }
+
     /// Called when a goroutine panics, instead of a line on stderr.
     pub fn on_panic<F>(&mut self, f: F) -> &mut Self
     where
@@ -177,6 +195,8 @@ impl Builder {
             hog_threshold: self.hog_threshold,
             library_threads: self.library_threads,
             trace,
+            deadlock: self.deadlock,
+            under_harness: self.under_harness,
             on_panic: on_panic.map(|hook| {
                 let boxed: super::sched::PanicHook = Box::new(move |panic| hook(panic));
                 boxed
@@ -194,6 +214,7 @@ impl fmt::Debug for Builder {
             .field("max_threads", &self.max_threads)
             .field("hog_threshold", &self.hog_threshold)
             .field("library_threads", &self.library_threads)
+            .field("deadlock", &self.deadlock)
             .finish_non_exhaustive()
     }
 }

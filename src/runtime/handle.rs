@@ -4,16 +4,15 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::builder::Builder;
 use super::current;
 use super::g::JoinHandle;
 use super::sched::Sched;
+use super::unpark::Blocked;
 
 /// A scheduler with its threads.
 ///
@@ -218,25 +217,6 @@ pub fn block_on<F: Future>(f: F) -> F::Output {
     block_on_sched(&sched_or_default(), f)
 }
 
-/// Wakes a thread in `block_on`.
-struct Unpark {
-    woken: AtomicBool,
-    thread: Thread,
-}
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // Ordering: Release pairs with the Acquire in `block_on_sched`.
-        if !self.woken.swap(true, Ordering::Release) {
-            self.thread.unpark();
-        }
-    }
-}
-
 #[track_caller]
 fn block_on_sched<F: Future>(sched: &Arc<Sched>, f: F) -> F::Output {
     if let Some(m) = current::m() {
@@ -248,20 +228,14 @@ fn block_on_sched<F: Future>(sched: &Arc<Sched>, f: F) -> F::Output {
     }
     let _entered = current::enter(sched);
     let _tokio = sched.netpoll.enter();
-    let unpark = Arc::new(Unpark {
-        woken: AtomicBool::new(false),
-        thread: std::thread::current(),
-    });
-    let waker = Waker::from(Arc::clone(&unpark));
+    let blocked = Blocked::new(sched, Location::caller());
+    let waker = blocked.waker();
     let mut cx = Context::from_waker(&waker);
     let mut f = pin!(f);
     loop {
         if let Poll::Ready(output) = f.as_mut().poll(&mut cx) {
             return output;
         }
-        // Ordering: Acquire pairs with the Release in `wake_by_ref`.
-        while !unpark.woken.swap(false, Ordering::Acquire) {
-            std::thread::park();
-        }
+        blocked.sleep();
     }
 }

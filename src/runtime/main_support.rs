@@ -18,7 +18,7 @@ use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
-use crate::runtime::{Builder, JoinError, Runtime};
+use crate::runtime::{Builder, DeadlockPolicy, JoinError, Runtime};
 
 /// How the runtime of a `main` or a test is built.
 #[derive(Debug)]
@@ -41,8 +41,10 @@ impl Setup {
     /// For `#[gosched::test]`: the one place where tests are given other settings than programs.
     #[must_use]
     pub fn test() -> Self {
+        let mut builder = Runtime::builder();
+        builder.deadlock(DeadlockPolicy::Panic).under_harness();
         Self {
-            builder: Runtime::builder(),
+            builder,
             program: false,
         }
     }

@@ -17,6 +17,7 @@
 mod builder;
 pub(crate) mod coop;
 pub(crate) mod current;
+mod deadlock;
 mod g;
 mod go;
 mod go_macro;
@@ -32,10 +33,13 @@ mod schedtrace;
 #[cfg(unix)]
 mod sigquit;
 mod sysmon;
+mod tid;
+mod unpark;
 pub(crate) mod wait;
 pub(crate) mod wake;
 
 pub use builder::Builder;
+pub use deadlock::DeadlockPolicy;
 pub(crate) use g::Phase;
 pub use g::{GoId, GoPanic, JoinError, JoinHandle};
 pub use go::{block_in_place, go, goexit, goid, gomaxprocs, num_cpu, num_goroutine, yield_now};

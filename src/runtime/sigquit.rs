@@ -8,11 +8,14 @@ use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::{mem, ptr};
+
+use super::tid::{self, Tid};
 
 /// The end that the handler writes to, which is never closed. Set before the handler is installed.
 static WRITE_END: AtomicI32 = AtomicI32::new(-1);
+static TID: AtomicU32 = AtomicU32::new(0);
 /// A byte is on its way: another one is not needed, and might not find room.
 static RAISED: AtomicBool = AtomicBool::new(false);
 
@@ -36,6 +39,11 @@ fn disposition() -> Option<libc::sighandler_t> {
     // SAFETY: no new action is given; the old one is written to `now`.
     let failed = unsafe { libc::sigaction(libc::SIGQUIT, ptr::null(), &raw mut now) } != 0;
     (!failed).then_some(now.sa_sigaction)
+}
+
+/// The number of the thread, 0 while there is none.
+pub(super) fn tid() -> Tid {
+    TID.load(Ordering::Relaxed)
 }
 
 /// Takes the signal over, once for the process.
@@ -77,6 +85,7 @@ fn try_install() -> io::Result<()> {
 
 /// The thread.
 fn attend(mut read: UnixStream) {
+    TID.store(tid::current(), Ordering::Relaxed);
     let mut byte = [0];
     loop {
         match read.read(&mut byte) {

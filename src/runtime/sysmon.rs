@@ -10,16 +10,17 @@
 //! nobody (see `sched/ready`) and waits for sysmon when its P is stuck.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::deadlock::{DeadlockPolicy, Watch};
 use super::m::M;
 use super::p::{NEVER, Nanos, P, now};
 use super::sched::{Hog, Sched};
 use super::schedtrace::{Tracer, Wish};
-use super::wait;
 use super::wake::guarded;
+use super::{tid, wait};
 
 const SHORTEST: Duration = Duration::from_micros(20);
 const LONGEST_BUSY: Duration = Duration::from_millis(1);
@@ -45,6 +46,9 @@ pub(crate) struct Sysmon {
     /// Ps taken away so far.
     pub(crate) retakes: AtomicU64,
     trace: Option<Wish>,
+    deadlock: DeadlockPolicy,
+    /// The thread's, while it runs.
+    pub(crate) tid: AtomicU32,
     reports: [Limiter; 2],
     asleep: AtomicBool,
     stop: Mutex<bool>,
@@ -59,11 +63,17 @@ struct Seen {
 }
 
 impl Sysmon {
-    pub(crate) fn new(hog_threshold: Duration, trace: Option<Wish>) -> Sysmon {
+    pub(crate) fn new(
+        hog_threshold: Duration,
+        trace: Option<Wish>,
+        deadlock: DeadlockPolicy,
+    ) -> Sysmon {
         Sysmon {
             threshold: Nanos::try_from(hog_threshold.as_nanos()).unwrap_or(NEVER),
             retakes: AtomicU64::new(0),
             trace,
+            deadlock,
+            tid: AtomicU32::new(0),
             reports: [Limiter::new(), Limiter::new()],
             asleep: AtomicBool::new(false),
             stop: Mutex::new(false),
@@ -76,7 +86,13 @@ impl Sysmon {
         let sched = Arc::clone(sched);
         std::thread::Builder::new()
             .name("gosched-sysmon".into())
-            .spawn(move || sched.sysmon.run(&sched))
+            .spawn(move || {
+                let sysmon = &sched.sysmon;
+                // Relaxed: a number that others look for.
+                sysmon.tid.store(tid::current(), Ordering::Relaxed);
+                sysmon.run(&sched);
+                sysmon.tid.store(0, Ordering::Relaxed);
+            })
             .map(drop)
     }
 
@@ -101,6 +117,7 @@ impl Sysmon {
         let (mut delay, mut quiet) = (SHORTEST, 0);
         let mut busy_at = now();
         let mut tracer = self.trace.map(Tracer::new);
+        let mut watch = Watch::new(self.deadlock);
         loop {
             let at = now();
             let busy = sched.npidle() < sched.nprocs();
@@ -110,11 +127,17 @@ impl Sysmon {
             let deep = at.saturating_sub(busy_at) > DEEP_SLEEP_AFTER;
             let pause = if deep { DEEPEST } else { delay };
             let due = tracer.as_ref().map_or(pause, Tracer::due_in);
+            let due = due.min(watch.due_in());
             if self.rest(pause.min(due), deep, sched) {
                 return;
             }
             if let Some(tracer) = &mut tracer {
                 tracer.trace(sched);
+            }
+            watch.step(sched);
+            if deep && due < pause && sched.npidle() >= sched.nprocs() {
+                // It was not for the Ps that it was woken.
+                continue;
             }
             if deep {
                 (delay, quiet, busy_at) = (SHORTEST, 0, now());

@@ -40,6 +40,7 @@ use super::word::Word;
 use crate::chan::ready::Ready;
 use crate::runtime::coop;
 use crate::runtime::wait::{self, WaitReason};
+use crate::runtime::wake::keep;
 
 /// The arms of a select, in whatever shape they come.
 pub(super) trait Cases {
@@ -97,7 +98,8 @@ pub struct Selector {
     word: Word,
     phase: Cell<Phase>,
     census: Cell<Census>,
-    /// The waker in the word, by its parts: the word's own may be taken at any time.
+    /// The task's waker that the one in the word was made of, by its parts: that itself may be taken at any
+    /// time.
     wakes: Cell<(usize, usize)>,
     biased: bool,
     site: &'static Location<'static>,
@@ -391,8 +393,8 @@ impl Selector {
 
     /// Sets whom counterparts wake. The word is claimed.
     fn set_waker(&self, cx: &Context<'_>) {
-        let waker = cx.waker().clone();
-        self.wakes.set(parts(&waker));
+        let waker = keep(cx.waker());
+        self.wakes.set(parts(cx.waker()));
         // SAFETY: the owner calls, and the word is claimed.
         drop(unsafe { self.word.set_waker(waker) });
     }

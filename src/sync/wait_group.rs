@@ -30,7 +30,7 @@ use crate::loom::lock;
 use crate::loom::sync::Mutex;
 use crate::loom::sync::atomic::{AtomicUsize, Ordering};
 use crate::runtime::wait::{self, WaitReason};
-use crate::runtime::wake::wake;
+use crate::runtime::wake::{keep, wake};
 use crate::select::__private::Level;
 
 const WAITERS: usize = 1;
@@ -354,7 +354,7 @@ impl Future for Wait<'_> {
         let this = self.get_mut();
         let shared = &*this.group.shared;
         // Cloning and dropping a waker is foreign code: before and after the lock, not under it.
-        let mut waker = task.waker().clone();
+        let mut waker = keep(task.waker());
         let mut inner = lock(&shared.inner);
         match this.place {
             Some((place, round)) if inner.round == round => {

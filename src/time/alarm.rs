@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::runtime::arm_timer;
 use crate::runtime::p::{Action, NEVER, Nanos, TimerNode, nanos, now};
+use crate::runtime::wake::keep;
 
 pub(super) struct Alarm {
     node: TimerNode,
@@ -78,7 +79,7 @@ impl Alarm {
             // before it goes away (alarm I1).
             unsafe {
                 let node = Pin::new_unchecked(&this.node);
-                arm_timer(node, this.when, Action::Wake(cx.waker().clone()));
+                arm_timer(node, this.when, Action::Wake(keep(cx.waker())));
             }
             if !this.node.is_fired() {
                 return Poll::Pending;

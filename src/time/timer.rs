@@ -21,6 +21,7 @@ use super::call::{CallTimer, call_at};
 use crate::runtime::go;
 use crate::runtime::wait::{self, WaitReason};
 use crate::runtime::wake;
+use crate::runtime::wake::keep;
 
 /// A single event in the future. Go's `time.Timer`.
 ///
@@ -235,7 +236,7 @@ impl Future for Fired<'_> {
             return Poll::Pending;
         };
         let mut event = lock(event);
-        let waker = cx.waker().clone();
+        let waker = keep(cx.waker());
         let id = *this.waiter.get_or_insert_with(|| {
             event.next_waiter += 1;
             event.next_waiter

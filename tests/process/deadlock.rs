@@ -1,2 +1,416 @@
-use super::Case;
-pub const CASES: &[Case] = &[];
+//! Deadlocks: found where there is one, and never where somebody could still act.
+//!
+//! Every program here has a runtime that panics when a deadlock is found, unless it says otherwise. Where there is
+//! none, all goroutines wait for much longer than it takes to find one, and then somebody acts.
+
+use std::future::pending;
+use std::io::{BufRead as _, BufReader};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use gosched::chan::Receiver;
+use gosched::runtime::{DeadlockPolicy, Runtime, block_in_place};
+use gosched::sync::WaitGroup;
+use gosched::{Context, chan, go, select, time};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Case, wait};
+
+/// Much longer than it takes to find a deadlock.
+const LONG: Duration = Duration::from_millis(700);
+
+const SAYS: &str = "all goroutines are asleep - deadlock!";
+
+/// A program that must be told to be stuck.
+const fn stuck(name: &'static str, program: fn()) -> Case {
+    Case {
+        name,
+        program,
+        check: |case| {
+            case.run().ended_with(101).says(SAYS).says("deadlock.rs:");
+        },
+    }
+}
+
+/// A program that ends by itself.
+const fn lives(name: &'static str, program: fn()) -> Case {
+    Case {
+        name,
+        program,
+        check: |case| {
+            case.run().ended_with(0).is_silent_on("deadlock");
+        },
+    }
+}
+
+pub const CASES: &[Case] = &[
+    stuck("stuck_in_a_receive", || {
+        run(async {
+            let (_tx, rx) = chan::<u8>(0);
+            rx.recv().await;
+        });
+    }),
+    stuck("stuck_in_two_sends_to_each_other", || {
+        run(async {
+            let (a, from_a) = chan::<u8>(0);
+            let (b, from_b) = chan::<u8>(0);
+            let other = go(async move {
+                b.send(1).await.unwrap();
+                from_a.recv().await;
+            });
+            a.send(1).await.unwrap();
+            from_b.recv().await;
+            other.await.unwrap();
+        });
+    }),
+    stuck("stuck_in_a_select_with_a_context", || {
+        run(async {
+            let (ctx, _cancel) = Context::background().with_cancel();
+            let (_tx, rx) = chan::<u8>(0);
+            select! { _ = rx.recv() => {}, _ = ctx.done() => {} }
+        });
+    }),
+    stuck("stuck_on_a_nil_channel", || {
+        run(async {
+            Receiver::<u8>::nil().recv().await;
+        });
+    }),
+    stuck("stuck_in_a_wait_group", || {
+        run(async {
+            let group = WaitGroup::new();
+            group.add(1);
+            group.wait().await;
+        });
+    }),
+    stuck("stuck_on_a_timer_that_was_stopped", || {
+        run(async {
+            let timer = time::Timer::new(Duration::from_secs(3_600));
+            assert!(timer.stop());
+            timer.fired().await;
+        });
+    }),
+    stuck("stuck_in_several_waits_at_once", || {
+        run(async {
+            let (_tx, rx) = chan::<u8>(0);
+            let (_also, second) = chan::<u8>(0);
+            futures::future::join(rx.recv(), second.recv()).await;
+        });
+    }),
+    stuck("stuck_in_nothing_at_all", || run(pending())),
+    stuck("stuck_after_io_and_timers", || {
+        run(async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            time::sleep(Duration::from_millis(5)).await;
+            silence(5).await;
+            let (_tx, rx) = chan::<u8>(0);
+            rx.recv().await;
+        });
+    }),
+    stuck("stuck_after_a_select_that_lost_what_was_foreign", || {
+        run(async {
+            let (_tx, rx) = chan::<u8>(0);
+            select! {
+                _ = pending::<()>() => {},
+                _ = time::sleep(Duration::from_millis(5)) => {},
+            }
+            rx.recv().await;
+        });
+    }),
+    stuck("stuck_in_block_on_itself", || {
+        let rt = panicking();
+        let (_tx, rx) = chan::<u8>(0);
+        rt.block_on(rx.recv());
+    }),
+    stuck("stuck_between_two_runtimes", || {
+        let (rt, other) = (panicking(), panicking());
+        let (tx, rx) = chan::<u8>(0);
+        let (back, from_other) = chan::<u8>(0);
+        let there = other.handle().go(async move {
+            from_other.recv().await;
+            tx.send(1).await
+        });
+        rt.block_on(rt.handle().go(async move {
+            rx.recv().await;
+            back.send(1).await.unwrap();
+            there.await
+        }))
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    }),
+    stuck("stuck_once_the_thread_that_could_act_has_ended", || {
+        let (tx, rx) = chan::<u8>(0);
+        let holder = thread::spawn(move || {
+            thread::sleep(LONG);
+            std::mem::forget(tx);
+        });
+        drop(holder);
+        run(async move {
+            rx.recv().await;
+        });
+    }),
+    Case {
+        name: "a_deadlock_is_reported_once_and_changes_nothing",
+        program: main_waits,
+        check: |case| {
+            let mut child = case.command().spawn().unwrap();
+            let mut stderr = BufReader::new(child.stderr.take().unwrap());
+            let mut text = String::new();
+            while !text.contains("created ") {
+                assert!(stderr.read_line(&mut text).unwrap() > 0, "{text}");
+            }
+            assert!(text.starts_with(SAYS), "{text}");
+            assert!(text.contains("[chan receive"), "{text}");
+            assert!(text.contains(" [block_on]:"), "{text}");
+            thread::sleep(LONG);
+            child.kill().unwrap();
+            child.stderr = Some(stderr.into_inner());
+            wait(child).is_silent_on(SAYS);
+        },
+    },
+    Case {
+        name: "a_deadlock_is_nobodys_business_where_that_is_wished",
+        program: || {
+            let rt = Runtime::builder()
+                .deadlock(DeadlockPolicy::Ignore)
+                .build()
+                .unwrap();
+            rt.block_on(pending::<()>());
+        },
+        check: |case| {
+            let mut child = case.command().spawn().unwrap();
+            thread::sleep(LONG);
+            child.kill().unwrap();
+            wait(child).is_silent_on("deadlock");
+        },
+    },
+    lives("no_deadlock_while_a_thread_holds_a_sender", || {
+        let (tx, rx) = chan::<u8>(0);
+        thread::spawn(move || {
+            thread::sleep(LONG);
+            tx.send_blocking(1).unwrap();
+        });
+        run(async move { assert_eq!(rx.recv().await, Some(1)) });
+    }),
+    lives("no_deadlock_while_a_thread_may_abort", || {
+        let rt = panicking();
+        let handle = rt.handle().go(pending::<()>());
+        let (tx, rx) = chan::<u8>(0);
+        thread::spawn(move || {
+            thread::sleep(LONG);
+            handle.abort();
+            drop(tx);
+        });
+        rt.block_on(async { assert_eq!(rx.recv().await, None) });
+    }),
+    lives("no_deadlock_while_a_block_on_elsewhere_runs", || {
+        let (tx, rx) = chan::<u8>(0);
+        thread::spawn(move || {
+            gosched::block_on(async move {
+                thread::sleep(LONG);
+                tx.send(1).await.unwrap();
+            });
+        });
+        run(async move { assert_eq!(rx.recv().await, Some(1)) });
+    }),
+    lives("no_deadlock_while_a_signal_is_waited_for", || {
+        run(async {
+            let mut alarm = signal(SignalKind::alarm()).unwrap();
+            ring_in(LONG);
+            alarm.recv().await.unwrap();
+        });
+    }),
+    lives(
+        "no_deadlock_while_a_signal_is_waited_for_beside_a_channel",
+        || {
+            run(async {
+                let (_tx, rx) = chan::<u8>(0);
+                let mut alarm = signal(SignalKind::alarm()).unwrap();
+                ring_in(LONG);
+                tokio::select! {
+                    biased;
+                    _ = alarm.recv() => {},
+                    _ = rx.recv() => {},
+                }
+            });
+        },
+    ),
+    lives(
+        "no_deadlock_while_a_signal_is_waited_for_through_another_waker",
+        || {
+            run(async {
+                let (_tx, rx) = chan::<u8>(0);
+                let mut alarm = signal(SignalKind::alarm()).unwrap();
+                ring_in(LONG);
+                let mut waits = FuturesUnordered::new();
+                waits.push(futures::future::Either::Left(async {
+                    alarm.recv().await.unwrap();
+                }));
+                waits.push(futures::future::Either::Right(async {
+                    rx.recv().await;
+                }));
+                waits.next().await;
+            });
+        },
+    ),
+    lives(
+        "no_deadlock_while_a_signal_is_waited_for_in_block_on",
+        || {
+            let rt = panicking();
+            rt.block_on(async {
+                let mut alarm = signal(SignalKind::alarm()).unwrap();
+                ring_in(LONG);
+                alarm.recv().await.unwrap();
+            });
+        },
+    ),
+    lives("no_deadlock_while_a_pipe_is_waited_for", || {
+        run(async {
+            let (tx, rx) = chan::<u8>(0);
+            drop(go(async move {
+                silence(LONG.as_millis()).await;
+                tx.send(1).await.unwrap();
+            }));
+            assert_eq!(rx.recv().await, Some(1));
+        });
+    }),
+    lives("no_deadlock_while_a_timer_of_tokio_runs", || {
+        run(async {
+            tokio::time::sleep(LONG).await;
+        });
+    }),
+    lives("no_deadlock_while_a_timer_of_ours_runs", || {
+        run(async {
+            let (tx, rx) = chan::<u8>(1);
+            let timer = time::Timer::after_func(LONG, move || {
+                tx.try_send(1).unwrap();
+            });
+            assert_eq!(rx.recv().await, Some(1));
+            drop(timer);
+        });
+    }),
+    lives("no_deadlock_while_a_context_has_a_deadline", || {
+        run(async {
+            let (ctx, _cancel) = Context::background().with_timeout(LONG);
+            ctx.done().await;
+        });
+    }),
+    lives("no_deadlock_while_a_task_of_a_library_lives", || {
+        run(async {
+            let (tx, rx) = chan::<u8>(0);
+            tokio::spawn(async move {
+                let mut alarm = signal(SignalKind::alarm()).unwrap();
+                ring_in(LONG);
+                alarm.recv().await.unwrap();
+                tx.send(1).await.unwrap();
+            });
+            assert_eq!(rx.recv().await, Some(1));
+        });
+    }),
+    lives("no_deadlock_while_a_library_has_threads", || {
+        let rt = Runtime::builder()
+            .deadlock(DeadlockPolicy::Panic)
+            .library_threads(1)
+            .build()
+            .unwrap();
+        rt.block_on(rt.handle().go(async {
+            let (tx, rx) = chan::<u8>(0);
+            tokio::spawn(async move {
+                tokio::time::sleep(LONG).await;
+                tx.send(1).await.unwrap();
+            });
+            assert_eq!(rx.recv().await, Some(1));
+        }))
+        .unwrap();
+    }),
+    lives(
+        "no_deadlock_while_a_blocking_task_of_a_library_runs",
+        || {
+            run(async {
+                let (tx, rx) = chan::<u8>(0);
+                tokio::task::spawn_blocking(move || {
+                    thread::sleep(LONG);
+                    tx.send_blocking(1).unwrap();
+                });
+                assert_eq!(rx.recv().await, Some(1));
+            });
+        },
+    ),
+    lives(
+        "no_deadlock_while_a_goroutine_is_in_a_blocking_section",
+        || {
+            run(async {
+                let (tx, rx) = chan::<u8>(0);
+                drop(go(async move {
+                    block_in_place(|| thread::sleep(LONG));
+                    tx.send(1).await.unwrap();
+                }));
+                assert_eq!(rx.recv().await, Some(1));
+            });
+        },
+    ),
+    lives("no_deadlock_while_a_goroutine_computes", || {
+        run(async {
+            let (tx, rx) = chan::<u8>(0);
+            drop(go(async move {
+                thread::sleep(LONG);
+                tx.send(1).await.unwrap();
+            }));
+            assert_eq!(rx.recv().await, Some(1));
+        });
+    }),
+];
+
+fn panicking() -> Runtime {
+    Runtime::builder()
+        .procs(2)
+        .deadlock(DeadlockPolicy::Panic)
+        .build()
+        .unwrap()
+}
+
+/// Runs `future` as a goroutine.
+fn run(future: impl Future<Output = ()> + Send + 'static) {
+    let rt = panicking();
+    rt.block_on(rt.handle().go(future)).unwrap();
+}
+
+#[gosched::main]
+async fn main_waits() {
+    let (_tx, rx) = chan::<u8>(0);
+    rx.recv().await;
+}
+
+/// Has the system send SIGALRM, with no thread to do it.
+fn ring_in(time: Duration) {
+    let zero = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 0,
+    };
+    let value = libc::itimerval {
+        it_interval: zero,
+        it_value: libc::timeval {
+            tv_sec: 0,
+            tv_usec: libc::suseconds_t::try_from(time.as_micros()).unwrap(),
+        },
+    };
+    // SAFETY: `value` is valid, and the old one is not asked for.
+    let set = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const value, std::ptr::null_mut()) };
+    assert_eq!(set, 0);
+}
+
+/// Waits for a process that says nothing for so many milliseconds, and ends.
+async fn silence(millis: u128) {
+    let mut sleeper = Command::new("sleep")
+        .arg(format!("{}.{:03}", millis / 1_000, millis % 1_000))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = OwnedFd::from(sleeper.stdout.take().unwrap());
+    let out = tokio::net::unix::pipe::Receiver::from_owned_fd(out).unwrap();
+    out.readable().await.unwrap();
+    sleeper.wait().unwrap();
+}

@@ -4,6 +4,7 @@
 //! Each case is a program, which this binary becomes when it is told so through the environment, and a look
 //! at what it wrote. It has no test harness, whose threads would be in the way of the deadlock's proof.
 
+#[cfg(target_os = "linux")]
 mod deadlock;
 mod schedtrace;
 #[cfg(unix)]
@@ -115,6 +116,7 @@ fn read_all(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> 
 
 fn main() {
     let mut cases = schedtrace::CASES.to_vec();
+    #[cfg(target_os = "linux")]
     cases.extend(deadlock::CASES);
     #[cfg(unix)]
     cases.extend(sigquit::CASES);

@@ -19,6 +19,7 @@ use super::cell::G;
 use super::state::{Detach, Wake};
 use crate::runtime::sched::ready;
 use crate::runtime::wait::{self, WaitReason};
+use crate::runtime::wake::{keep, wakes_same};
 
 /// A goroutine's number, unique in the process and never used again: Go's goid.
 ///
@@ -173,7 +174,7 @@ impl<T> Future for JoinHandle<T> {
             if state.has_join_waker() {
                 let same = (*g.join_waker())
                     .as_ref()
-                    .is_some_and(|w| w.will_wake(cx.waker()));
+                    .is_some_and(|w| wakes_same(w, cx.waker()));
                 if same {
                     wait::note(WaitReason::Join, Location::caller());
                     return Poll::Pending;
@@ -182,7 +183,7 @@ impl<T> Future for JoinHandle<T> {
                     return Poll::Ready(self.take(g));
                 }
             }
-            let old = (*g.join_waker_mut()).replace(cx.waker().clone());
+            let old = (*g.join_waker_mut()).replace(keep(cx.waker()));
             drop(old);
             if !state.set_join_waker() {
                 return Poll::Ready(self.take(g));

@@ -25,3 +25,4 @@ pub use report::GoPanic;
 pub(crate) use run::Unleased;
 pub(crate) use run::{Runner, Turn, run, stillborn};
 pub(crate) use state::{Phase, Wake};
+pub(crate) use waker::{is_kept_of, keep};

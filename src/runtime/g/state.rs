@@ -43,6 +43,17 @@ const ABORTED: usize = 1 << 3;
 const JOIN_INTEREST: usize = 1 << 4;
 const JOIN_WAKER: usize = 1 << 5;
 const REF: usize = 1 << 6;
+/// Counts those references that are wakers kept by this crate's own waiting places: they wake when a goroutine
+/// of ours does something, and nobody else can get hold of them. Each counts in REF as well. There is no
+/// room for it in a word of 32 bits.
+#[cfg(target_pointer_width = "64")]
+const OWN: usize = 1 << 40;
+#[cfg(not(target_pointer_width = "64"))]
+const OWN: usize = 0;
+#[cfg(target_pointer_width = "64")]
+const REFS: usize = (OWN - 1) & !(REF - 1);
+#[cfg(not(target_pointer_width = "64"))]
+const REFS: usize = !(REF - 1);
 /// At birth: about to be queued, with the alive reference and the join handle's.
 const FRESH: usize = SCHEDULED | JOIN_INTEREST | (2 * REF);
 
@@ -89,6 +100,15 @@ pub(crate) enum Wake {
     Enqueue,
     /// The caller dropped the last reference: it gives the memory back (state I4).
     Dealloc,
+}
+
+/// What reference goes with a wake-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consume {
+    Nothing,
+    Ref,
+    /// That of a waiting place of ours.
+    Own,
 }
 
 /// What remains to be done once a goroutine is over.
@@ -181,10 +201,14 @@ impl State {
         }
     }
 
-    /// Wakes; `consume` also drops the caller's reference.
+    /// Wakes, and drops what reference of the caller `consume` says.
     #[inline]
-    pub(crate) fn wake(&self, consume: bool) -> Wake {
-        let dec = if consume { REF } else { 0 };
+    pub(crate) fn wake(&self, consume: Consume) -> Wake {
+        let dec = match consume {
+            Consume::Nothing => 0,
+            Consume::Ref => REF,
+            Consume::Own => REF + OWN,
+        };
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
             let claims = now & (SCHEDULED | DONE) == 0;
@@ -307,10 +331,39 @@ impl State {
     pub(crate) fn add_ref(&self) {
         // Relaxed: a new reference is made from one that is held.
         let prev = self.0.fetch_add(REF, Ordering::Relaxed);
-        if prev > isize::MAX as usize {
+        if prev & REFS > REFS / 2 {
             // Wakers were leaked by the billion: as for `Arc`, memory safety is at stake.
             std::process::abort();
         }
+    }
+
+    /// One more reference, in a waiting place of ours.
+    #[inline]
+    pub(crate) fn add_own(&self) {
+        // Relaxed: as in `add_ref`. There are not so many places in memory as would make it overflow.
+        self.0.fetch_add(REF + OWN, Ordering::Relaxed);
+    }
+
+    /// The opposite; `true` = it was the last reference (state I4).
+    #[inline]
+    #[must_use]
+    pub(crate) fn drop_own(&self) -> bool {
+        // Ordering: as in `drop_ref`.
+        let prev = self.0.fetch_sub(REF + OWN, Ordering::AcqRel);
+        debug_assert!(prev & REFS >= REF);
+        prev & REFS == REF
+    }
+
+    /// True when it is parked, and all wakers that there are of it lie in waiting places of ours: nobody but
+    /// who serves those can wake it.
+    pub(crate) fn is_ours_to_wake(&self) -> bool {
+        // Ordering: Acquire pairs with the Release of whoever dropped a waker: what it did before is seen.
+        let now = self.0.load(Ordering::Acquire);
+        if now & (SCHEDULED | RUNNING | DONE) != 0 || OWN == 0 {
+            return false;
+        }
+        let handle = usize::from(now & JOIN_INTEREST != 0);
+        (now & REFS) / REF == 1 + handle + now / OWN.max(1)
     }
 
     /// One reference less; `true` = it was the last (state I4).

@@ -1,14 +1,18 @@
 //! `Waker`s of goroutines: waking one is Go's `goready`.
 //!
+//! There are two sorts: those that lie in a waiting place of this crate (`keep`), and all others. They do the
+//! same, but are counted apart: see `State::is_ours_to_wake`.
+//!
 //! A waker is a counted reference to the cell. Waking costs one exchange on the state word and, when
 //! the goroutine was parked, a place in a queue.
 
 use std::mem::ManuallyDrop;
+use std::ptr;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::alloc;
 use super::cell::{G, Header};
-use super::state::Wake;
+use super::state::{Consume, Wake};
 use crate::runtime::sched::ready;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
@@ -24,6 +28,35 @@ pub(super) unsafe fn borrowed(g: G) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::new(g.as_ptr().cast_const().cast(), &VTABLE) })
 }
 
+/// Of wakers in waiting places of ours. A clone of one is of the other sort.
+static OWN: RawWakerVTable = RawWakerVTable::new(clone, wake_own, wake_by_ref, drop_own);
+
+/// True when it is a goroutine's waker, as a poll is given it.
+#[inline]
+fn is_goroutines(waker: &Waker) -> bool {
+    ptr::eq(waker.vtable(), &raw const VTABLE)
+}
+
+/// A clone of a goroutine's waker for a waiting place of ours; `None` when it is somebody else's.
+#[inline]
+pub(crate) fn keep(waker: &Waker) -> Option<Waker> {
+    if !is_goroutines(waker) {
+        return None;
+    }
+    // SAFETY: cell I1: the waker holds a reference, or a borrow of one; the vtable's functions follow the
+    // contract of `RawWaker`, and give back what is counted here.
+    unsafe {
+        g_of(waker.data()).header().state.add_own();
+        Some(Waker::new(waker.data(), &OWN))
+    }
+}
+
+/// True when `kept` is what `keep` made of `waker`, or of one of the same goroutine.
+#[inline]
+pub(crate) fn is_kept_of(kept: &Waker, waker: &Waker) -> bool {
+    kept.data() == waker.data() && ptr::eq(kept.vtable(), &raw const OWN) && is_goroutines(waker)
+}
+
 unsafe fn g_of(data: *const ()) -> G {
     // SAFETY: a waker's data is the header of a goroutine to which the waker holds a reference.
     unsafe { G::from_ptr(data.cast_mut().cast::<Header>()).unwrap_unchecked() }
@@ -36,11 +69,11 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 }
 
 unsafe fn wake(data: *const ()) {
-    // SAFETY: cell I1 through this waker's reference, which `wake(true)` gives up; after `Enqueue` the
+    // SAFETY: cell I1 through this waker's reference, which `Consume::Ref` gives up; after `Enqueue` the
     // duty to queue it keeps the goroutine alive (state I3).
     unsafe {
         let g = g_of(data);
-        match g.header().state.wake(true) {
+        match g.header().state.wake(Consume::Ref) {
             Wake::Enqueue => ready(g),
             Wake::Dealloc => alloc::free(g),
             Wake::Nothing => {}
@@ -52,7 +85,7 @@ unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: cell I1 through this waker's reference.
     unsafe {
         let g = g_of(data);
-        if g.header().state.wake(false) == Wake::Enqueue {
+        if g.header().state.wake(Consume::Nothing) == Wake::Enqueue {
             ready(g);
         }
     }
@@ -63,6 +96,28 @@ unsafe fn drop_waker(data: *const ()) {
     unsafe {
         let g = g_of(data);
         if g.header().state.drop_ref() {
+            alloc::free(g);
+        }
+    }
+}
+
+unsafe fn wake_own(data: *const ()) {
+    // SAFETY: as in `wake`.
+    unsafe {
+        let g = g_of(data);
+        match g.header().state.wake(Consume::Own) {
+            Wake::Enqueue => ready(g),
+            Wake::Dealloc => alloc::free(g),
+            Wake::Nothing => {}
+        }
+    }
+}
+
+unsafe fn drop_own(data: *const ()) {
+    // SAFETY: as in `drop_waker`.
+    unsafe {
+        let g = g_of(data);
+        if g.header().state.drop_own() {
             alloc::free(g);
         }
     }

@@ -18,7 +18,7 @@ mod tests;
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use lease::{Lease, Lost};
 pub(crate) use nextp::Nextp;
@@ -27,11 +27,13 @@ pub(crate) use note::Note;
 use super::g::{self, G, Header, Pool, Runner, Turn};
 use super::p::P;
 use super::sched::Sched;
-use super::{current, sched, wait};
+use super::{current, sched, tid, wait};
 
 /// One thread of a runtime.
 pub(crate) struct M {
     pub(crate) sched: Arc<Sched>,
+    /// The thread's, until it ends.
+    pub(crate) tid: AtomicU32,
     /// Its number in the runtime, which its thread is named after.
     pub(crate) id: u64,
     pub(crate) note: Note,
@@ -103,6 +105,7 @@ impl M {
     pub(crate) fn new(sched: Arc<Sched>, id: u64, spinning: bool) -> M {
         M {
             sched,
+            tid: AtomicU32::new(tid::current()),
             id,
             note: Note::new(),
             p: Cell::new(ptr::null()),

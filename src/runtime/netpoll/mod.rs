@@ -145,6 +145,11 @@ impl Netpoll {
         self.metrics.global_queue_depth() > 0
     }
 
+    /// True when a library has a task alive, or threads for them.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.library_handle.is_some() || self.metrics.num_alive_tasks() > 0
+    }
+
     /// How long ago the poller was turned last.
     pub(crate) fn age(&self) -> Nanos {
         now().saturating_sub(self.last.load(Ordering::Relaxed))

@@ -21,10 +21,12 @@
 use std::cell::{Cell, UnsafeCell};
 use std::pin::Pin;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
+
+use crate::runtime::wake::{keep, wakes_same};
 
 use super::timerq::{OUT, Queue};
 
@@ -168,8 +170,8 @@ impl TimerNode {
         // SAFETY: timers I1: the lock is held.
         let action = unsafe { &mut *self.action.get() };
         let old = match action {
-            Action::Wake(old) if old.will_wake(waker) => return false,
-            _ => std::mem::replace(action, Action::Wake(waker.clone())),
+            Action::Wake(old) if wakes_same(old, waker) => return false,
+            _ => std::mem::replace(action, Action::Wake(keep(waker))),
         };
         drop(entries);
         drop(old);
@@ -191,6 +193,8 @@ pub(crate) struct TimerHeap {
     /// The earliest deadline (timers I4). Written under the lock; read by Ms that look for due timers
     /// and by the one that goes to sleep.
     next: AtomicU64,
+    /// Who has taken actions out and not run all of them yet. Raised under the lock.
+    firing: AtomicUsize,
 }
 
 /// Heaps whose runtime is gone, to be used again.
@@ -210,6 +214,7 @@ impl TimerHeap {
                     closed: false,
                 }),
                 next: AtomicU64::new(NEVER),
+                firing: AtomicUsize::new(0),
             }))
         });
         heap.lock().closed = false;
@@ -253,6 +258,13 @@ impl TimerHeap {
         self.next.load(Ordering::Acquire)
     }
 
+    /// True when no timer is set, and none is about to fire.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        // Ordering: in this order: who empties the heap raises `firing` before. Acquire pairs with the
+        // Release in `fire`.
+        self.next() == NEVER && self.firing.load(Ordering::Acquire) == 0
+    }
+
     /// Fires what is due at `now`, in order of deadline; `true` = there was something.
     #[inline]
     pub(crate) fn run_due(&self, now: Nanos) -> bool {
@@ -286,11 +298,17 @@ impl TimerHeap {
             count += 1;
         }
         if count > 0 {
+            // Relaxed: published by `publish`.
+            self.firing.fetch_add(1, Ordering::Relaxed);
             let _ = self.publish(&entries);
         }
         drop(entries);
         for action in &mut batch[..count] {
             std::mem::replace(action, Action::None).run();
+        }
+        if count > 0 {
+            // Ordering: Release pairs with the Acquire in `is_at_rest`: what was woken is seen.
+            self.firing.fetch_sub(1, Ordering::Release);
         }
         count > 0
     }

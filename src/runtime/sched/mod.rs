@@ -35,11 +35,13 @@ use self::idle::Idle;
 use self::injector::Injector;
 use self::procs::Procs;
 use self::threads::Threads;
+use super::deadlock::DeadlockPolicy;
 use super::g::GoPanic;
 use super::netpoll::Netpoll;
 use super::p::P;
 use super::schedtrace::Wish;
 use super::sysmon::Sysmon;
+use super::tid::Tid;
 
 /// Ps that a runtime can grow to, at least.
 const TABLE: usize = 256;
@@ -57,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) hog_threshold: Duration,
     pub(crate) library_threads: usize,
     pub(crate) trace: Option<Wish>,
+    pub(crate) deadlock: DeadlockPolicy,
+    pub(crate) under_harness: bool,
     pub(crate) on_panic: Option<PanicHook>,
 }
 
@@ -96,6 +100,8 @@ pub(crate) struct Sched {
     pub(crate) netpoll: Netpoll,
     pub(crate) sysmon: Sysmon,
     pub(crate) on_panic: Option<PanicHook>,
+    /// It is that of a test, whose harness keeps the process's first thread.
+    pub(crate) under_harness: bool,
     /// Goroutines started from outside any M.
     foreign_started: AtomicU64,
     /// No new goroutines.
@@ -120,8 +126,9 @@ impl Sched {
             idle: Idle::new((0..config.procs).rev().collect()),
             netpoll,
             threads: Threads::new(&config),
-            sysmon: Sysmon::new(config.hog_threshold, config.trace),
+            sysmon: Sysmon::new(config.hog_threshold, config.trace, config.deadlock),
             on_panic: config.on_panic,
+            under_harness: config.under_harness,
             foreign_started: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -221,6 +228,14 @@ impl Sched {
                 .map(|m| m.id)
         };
         self.all_ps().map(|p| number(p.owner())).collect()
+    }
+
+    /// Adds the operating system's numbers of its threads to `list`.
+    pub(crate) fn list_threads(&self, list: &mut Vec<Tid>) {
+        let ms = self.threads.ms();
+        // Relaxed: see where they are taken back.
+        list.extend(ms.iter().map(|m| m.tid.load(Ordering::Relaxed)));
+        list.push(self.sysmon.tid.load(Ordering::Relaxed));
     }
 
     /// Every M by its number, and whether it sleeps.

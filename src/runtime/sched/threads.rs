@@ -257,6 +257,8 @@ impl Sched {
                 }
                 m.schedule();
             }
+            // Relaxed: the number may go to another thread only when this one has ended.
+            m.tid.store(0, Ordering::Relaxed);
             // Ordering: Release pairs with the Acquire in `Threads::wait`.
             sched.threads.count.fetch_sub(1, Ordering::Release);
             sched.threads.ended.notify_all();
