@@ -2,3 +2,5 @@
 
 #[cfg(loom)]
 mod loom;
+#[cfg(loom)]
+mod loom_pairs;
