@@ -34,6 +34,8 @@ fn main() {
                 "flume",
                 "kanal",
                 "crossfire",
+                "tokio-util",
+                "axum",
             ][..],
         ),
     ] {

@@ -29,7 +29,7 @@ count() {
     line=$(SMOL_THREADS=$procs valgrind --tool=callgrind --callgrind-out-file=/dev/null --log-file="$report" \
         "$program" run "$1" "$contestant" --procs "$procs" --ops "$2") || return 1
     instructions=$(sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$report")
-    echo "$instructions ${line#* }"
+    echo "$instructions ${line##* }"
 }
 
 printf '| instructions per operation, %s, %s worker(s) | |\n|---|---:|\n' "$contestant" "$procs"

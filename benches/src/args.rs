@@ -10,13 +10,14 @@ gosched-bench: the same work on gosched, on its peers and in Go
 
     gosched-bench [FILTER...] [OPTIONS]
     gosched-bench run ROW CONTESTANT [--procs N] [--ms N | --ops N]
+    gosched-bench serve ROW CONTESTANT [--procs N]
 
 Without a filter the headline rows are measured. A filter takes the row of that name, or else every row whose name contains it.
 Each round measures every contestant of a row once, in rotating order, each in a process of its own.
 
     --all            every row
     --rounds N       rounds (5)
-    --ms N           timed part of one measurement, in milliseconds (400)
+    --ms N           timed part of one measurement, in milliseconds (400); rows with a course of their own take longer
     --quick          2 rounds of 50 ms: to see that it runs, not to quote
     --procs N        workers of every runtime, GOMAXPROCS in Go (the CPUs this process may use)
     --only A,B       only these contestants
@@ -24,8 +25,9 @@ Each round measures every contestant of a row once, in rotating order, each in a
     --json           JSON instead of Markdown, with every sample
     --list           name the rows and the contestants, and stop
 
-`run` does one measurement here and prints nanoseconds per operation and operations. With --ops it does exactly so many,
-without a warm-up.
+`run` does one measurement here and prints its figures (nanoseconds per operation, for most rows) and the number of
+operations. With --ops it does exactly so many, without a warm-up.
+`serve` is the server of a row that has one: it prints its port, and ends when standard input does.
 ";
 
 /// What the command line asks for.
@@ -35,6 +37,8 @@ pub enum Command {
     Compare(Compare),
     /// One measurement, in this process.
     Run(Run),
+    /// The server for one, in this process.
+    Serve(Run),
     /// Only the names.
     List,
     /// Only the usage.
@@ -117,10 +121,15 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> 
     }
     let procs = procs.map_or_else(cpus, |n| n as usize);
     let time = Duration::from_millis(ms.unwrap_or(if quick { 50 } else { 400 }));
-    if names.first().is_some_and(|name| name == "run") {
+    let command: Option<fn(Run) -> Command> = match names.first().map(String::as_str) {
+        Some("run") => Some(Command::Run),
+        Some("serve") => Some(Command::Serve),
+        _ => None,
+    };
+    if let Some(command) = command {
         let [_, row, contestant] = <[String; 3]>::try_from(names)
-            .map_err(|_| "run needs a row and a contestant".to_owned())?;
-        return Ok(Command::Run(Run {
+            .map_err(|names| format!("{} needs a row and a contestant", names[0]))?;
+        return Ok(command(Run {
             row,
             contestant,
             procs,
@@ -207,6 +216,7 @@ mod tests {
             ("--ms soon", "soon"),
             ("--fast", "--fast"),
             ("run yield", "a contestant"),
+            ("serve", "serve needs a row"),
             ("--ops 5", "run"),
         ] {
             let error = parsed(line).expect_err(line);

@@ -4,6 +4,7 @@
 
 use crate::chan;
 use crate::rt::Rt;
+use crate::service;
 use crate::work::{self, Reading, Setting, Work};
 
 /// One who is measured.
@@ -19,13 +20,29 @@ pub struct Contestant {
     pub rendezvous: bool,
     /// Whether its channel can have several receivers.
     pub many_receivers: bool,
+    /// Whether it has a web server.
+    pub web: bool,
+}
+
+/// Measures, in this process.
+type Measures = fn(Work, Setting) -> Result<Reading, String>;
+/// Serves, in this process, until the client has gone.
+type Serves = fn(Work, Setting) -> Result<(), String>;
+
+/// What a contestant in this program can do.
+#[derive(Clone, Copy)]
+pub struct Runs {
+    /// Everything but services.
+    pub measure: Measures,
+    /// Services, for those that stand for a runtime.
+    pub serve: Option<Serves>,
 }
 
 /// Where the code of a contestant is.
 #[derive(Clone, Copy)]
 pub enum Runner {
     /// In this program.
-    Here(fn(Work, Setting) -> Result<Reading, String>),
+    Here(Runs),
     /// In the Go twin.
     Go,
 }
@@ -33,10 +50,11 @@ pub enum Runner {
 impl Contestant {
     /// Whether it can do `work`.
     pub fn takes(&self, work: Work) -> bool {
-        if work.is_scheduler() {
-            self.native
-        } else {
-            self.many_receivers || work.ends().1 == 1
+        let ends = self.many_receivers || work.ends().1 == 1;
+        match work {
+            Work::Http { .. } => self.web,
+            _ if work.is_channels() => ends,
+            _ => self.native && ends,
         }
     }
 
@@ -45,18 +63,30 @@ impl Contestant {
         work.is_rendezvous() && !self.rendezvous
     }
 
-    const fn here(name: &'static str, run: fn(Work, Setting) -> Result<Reading, String>) -> Self {
+    const fn here(name: &'static str, measure: Measures) -> Self {
         Contestant {
             name,
-            runner: Runner::Here(run),
+            runner: Runner::Here(Runs {
+                measure,
+                serve: None,
+            }),
             native: false,
             rendezvous: true,
             many_receivers: true,
+            web: false,
         }
     }
 
-    const fn native(mut self) -> Self {
+    const fn native(mut self, serve: Serves) -> Self {
         self.native = true;
+        if let Runner::Here(runs) = &mut self.runner {
+            runs.serve = Some(serve);
+        }
+        self
+    }
+
+    const fn web(mut self) -> Self {
+        self.web = true;
         self
     }
 
@@ -77,17 +107,20 @@ pub fn all() -> Vec<Contestant> {
     use crate::rt::{Gosched, Smol, Tokio};
 
     vec![
-        Contestant::here("gosched", either::<Gosched, chan::Gosched>).native(),
+        Contestant::here("gosched", either::<Gosched, chan::Gosched>)
+            .native(echo_and_web::<Gosched>)
+            .web(),
         Contestant::here("gosched@tokio", either::<Tokio, chan::Gosched>),
         Contestant::here("tokio", either::<Tokio, chan::Tokio>)
-            .native()
+            .native(echo_and_web::<Tokio>)
+            .web()
             .buffered_only()
             .single_receiver(),
         Contestant::here("tokio@gosched", either::<Gosched, chan::Tokio>)
             .buffered_only()
             .single_receiver(),
         Contestant::here("smol", either::<Smol, AsyncChannel>)
-            .native()
+            .native(echo::<Smol>)
             .buffered_only(),
         Contestant::here("async-channel@tokio", either::<Tokio, AsyncChannel>).buffered_only(),
         Contestant::here("async-channel@gosched", either::<Gosched, AsyncChannel>).buffered_only(),
@@ -103,6 +136,7 @@ pub fn all() -> Vec<Contestant> {
             native: true,
             rendezvous: true,
             many_receivers: true,
+            web: true,
         },
     ]
 }
@@ -113,10 +147,10 @@ pub fn named(name: &str) -> Option<Contestant> {
 }
 
 fn either<R: Rt, C: chan::Chan>(work: Work, setting: Setting) -> Result<Reading, String> {
-    if work.is_scheduler() {
-        work::run_scheduler::<R>(work, setting)
-    } else {
+    if work.is_channels() || matches!(work, Work::Parked { .. }) {
         work::run_channels::<R, C>(work, setting)
+    } else {
+        work::run_scheduler::<R>(work, setting)
     }
 }
 
@@ -128,3 +162,21 @@ fn crossfire<R: Rt>(work: Work, setting: Setting) -> Result<Reading, String> {
         _ => work::run_channels::<R, chan::CrossfireMpmc>(work, setting),
     }
 }
+
+fn echo<R: Rt>(work: Work, setting: Setting) -> Result<(), String> {
+    match work {
+        Work::EchoUnderLoad => service::serve_echo::<R>(setting),
+        other => Err(format!("no server for {other:?}")),
+    }
+}
+
+#[cfg(feature = "http")]
+fn echo_and_web<R: service::Web>(work: Work, setting: Setting) -> Result<(), String> {
+    match work {
+        Work::Http { .. } => service::serve_http::<R>(setting),
+        other => echo::<R>(other, setting),
+    }
+}
+
+#[cfg(not(feature = "http"))]
+use echo as echo_and_web;

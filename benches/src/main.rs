@@ -4,7 +4,8 @@
 //! harness and everything measured in Rust. The Go twins are a second one, built from the folder `go`.
 //!
 //! How it fits together: [`rows`] × [`contestants`] is the plan; [`rounds`] carries it out; [`report`] prints it. A row's
-//! [`work`] is generic over a runtime ([`rt`]) and a channel ([`chan`]).
+//! [`work`] is generic over a runtime ([`rt`]) and a channel ([`chan`]). Where the contestant is a server, it has a process
+//! of its own besides ([`service`]).
 
 mod args;
 mod chan;
@@ -15,18 +16,21 @@ mod report;
 mod rounds;
 mod rows;
 mod rt;
+mod service;
 mod work;
 
 use std::process::ExitCode;
 
 use args::{Command, Compare, Run};
-use contestants::{Contestant, Runner};
+use contestants::{Contestant, Runner, Runs};
+use rows::Row;
 use work::Setting;
 
 fn main() -> ExitCode {
     let done = match args::parse(std::env::args().skip(1)) {
         Ok(Command::Compare(options)) => compare(&options),
         Ok(Command::Run(run)) => measure(&run),
+        Ok(Command::Serve(run)) => serve(&run),
         Ok(Command::List) => {
             list();
             Ok(())
@@ -46,8 +50,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// One measurement, here.
-fn measure(run: &Run) -> Result<(), String> {
+/// What the command line names, if the two go together.
+fn found(run: &Run) -> Result<(Row, Contestant, Setting), String> {
     let row = rows::named(&run.row).ok_or_else(|| format!("no such row: {}", run.row))?;
     let contestant = contestants::named(&run.contestant)
         .ok_or_else(|| format!("no such contestant: {}", run.contestant))?;
@@ -59,20 +63,49 @@ fn measure(run: &Run) -> Result<(), String> {
         bytes: row.bytes,
         budget: run.budget,
     };
-    match contestant.runner {
-        Runner::Here(work) => {
-            let reading = work(row.work, setting)?;
-            println!("{:.3} {}", reading.ns_per_op, reading.ops);
-            Ok(())
+    Ok((row, contestant, setting))
+}
+
+/// One measurement, here.
+fn measure(run: &Run) -> Result<(), String> {
+    let (row, contestant, setting) = found(run)?;
+    let reading = match contestant.runner {
+        _ if row.work.is_served() => {
+            let server = match contestant.runner {
+                Runner::Go => go::build()?.command(row.work, setting),
+                Runner::Here(_) => {
+                    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+                    let mut command = std::process::Command::new(program);
+                    command
+                        .args(["serve", &run.row, &run.contestant])
+                        .args(["--procs", &run.procs.to_string()]);
+                    command
+                }
+            };
+            service::measure(row.work, setting, &service::Child::start(server)?)?
         }
+        Runner::Here(runs) => (runs.measure)(row.work, setting)?,
         Runner::Go => {
             let status = go::build()?.command(row.work, setting).status();
-            match status {
+            return match status {
                 Ok(status) if status.success() => Ok(()),
                 Ok(status) => Err(format!("the Go twin ended with {status}")),
                 Err(error) => Err(format!("the Go twin does not start: {error}")),
-            }
+            };
         }
+    };
+    println!("{}", reading.line());
+    Ok(())
+}
+
+/// The server of a row, here, until its client has gone.
+fn serve(run: &Run) -> Result<(), String> {
+    let (row, contestant, setting) = found(run)?;
+    match contestant.runner {
+        Runner::Here(Runs {
+            serve: Some(serve), ..
+        }) => serve(row.work, setting),
+        _ => Err(format!("{} has no server here", contestant.name)),
     }
 }
 

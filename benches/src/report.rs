@@ -1,16 +1,24 @@
 //! Prints the comparison: Markdown for people, JSON for programs.
 //!
-//! A cell of the Markdown is `median (min–max) ratio`: nanoseconds per operation, and how often the median of the
-//! reference goes into this one. Below 1 is faster than the reference.
+//! A column is one figure of one row, and says its unit where that is not nanoseconds per operation. A cell of the
+//! Markdown is `median (min–max) ratio`: how often the median of the reference goes into this one. Below 1 is better
+//! than the reference, or above it in a column marked with an arrow.
 
 use std::fmt::Write as _;
 
 use crate::contestants::Contestant;
 use crate::rounds::Samples;
 use crate::rows::Row;
+use crate::work::{Figure, PER_OPERATION, Reading};
 
-/// More rows than this do not fit one table; they are then printed group by group.
-const COLUMNS: usize = 6;
+/// More channel rows than this do not fit one table; they are then printed group by group.
+const COLUMNS: usize = 8;
+
+/// The title of the one table of channel rows.
+const CHANNELS: &str = "Channels";
+
+/// One figure of one row, both by their places.
+type Column = (usize, usize);
 
 /// Everything that a report shows.
 pub struct Report<'a> {
@@ -58,22 +66,12 @@ impl Report<'_> {
         }
         let _ = writeln!(
             out,
-            "\nNanoseconds per operation: median (min–max), and the median over that of {}.",
+            "\nMedian (min–max), and the median over that of {}. Nanoseconds per operation where a column names no \
+             unit. Less is better, except in a column with ↑.",
             self.contestants[self.reference].name
         );
-
-        let (scheduler, channels): (Vec<usize>, Vec<usize>) =
-            (0..self.rows.len()).partition(|&row| self.rows[row].work.is_scheduler());
-        let groups: Vec<(String, Vec<usize>)> = if channels.len() <= COLUMNS {
-            vec![
-                ("Scheduler".into(), scheduler),
-                ("Channels".into(), channels),
-            ]
-        } else {
-            self.by_group()
-        };
-        for (title, rows) in groups.iter().filter(|(_, rows)| !rows.is_empty()) {
-            self.table(&mut out, title, rows);
+        for (title, columns) in self.groups() {
+            self.table(&mut out, &title, &columns);
         }
         if self.has_substitutes() {
             let _ = writeln!(
@@ -84,42 +82,60 @@ impl Report<'_> {
         out
     }
 
-    fn by_group(&self) -> Vec<(String, Vec<usize>)> {
-        let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+    /// The tables: their titles and columns.
+    fn groups(&self) -> Vec<(String, Vec<Column>)> {
+        let channels = self.rows.iter().filter(|row| row.work.is_channels());
+        let together = channels.count() <= COLUMNS;
+        let mut groups: Vec<(String, Vec<Column>)> = Vec::new();
         for (place, row) in self.rows.iter().enumerate() {
-            match groups.iter_mut().find(|(title, _)| *title == row.group) {
-                Some((_, rows)) => rows.push(place),
-                None => groups.push((row.group.clone(), vec![place])),
+            let title = if together && row.work.is_channels() {
+                CHANNELS
+            } else {
+                &row.group
+            };
+            let columns = (0..row.work.figures().len()).map(|figure| (place, figure));
+            match groups.iter_mut().find(|(known, _)| known == title) {
+                Some((_, known)) => known.extend(columns),
+                None => groups.push((title.to_owned(), columns.collect())),
             }
         }
         groups
     }
 
-    fn table(&self, out: &mut String, title: &str, rows: &[usize]) {
+    fn figure(&self, (row, figure): Column) -> Figure {
+        self.rows[row].work.figures()[figure]
+    }
+
+    fn table(&self, out: &mut String, title: &str, columns: &[Column]) {
         let _ = write!(out, "\n### {title}\n\n|");
-        for &row in rows {
-            let _ = write!(out, " | {}", self.rows[row].name);
+        for &column in columns {
+            let _ = write!(
+                out,
+                " | {}",
+                heading(&self.rows[column.0].name, self.figure(column))
+            );
         }
-        let _ = writeln!(out, " |\n|---{}|", "|---:".repeat(rows.len()));
+        let _ = writeln!(out, " |\n|---{}|", "|---:".repeat(columns.len()));
         for (place, contestant) in self.contestants.iter().enumerate() {
-            if rows.iter().all(|&row| self.table[row][place].is_none()) {
+            if columns
+                .iter()
+                .all(|&(row, _)| self.table[row][place].is_none())
+            {
                 continue;
             }
             let _ = write!(out, "| {}", contestant.name);
-            for &row in rows {
-                let _ = write!(out, " | {}", self.cell(row, place));
+            for &column in columns {
+                let _ = write!(out, " | {}", self.cell(column, place));
             }
             out.push_str(" |\n");
         }
     }
 
-    fn cell(&self, row: usize, place: usize) -> String {
-        let spread = match &self.table[row][place] {
-            None => return "–".into(),
-            Some(Err(reason)) => return reason.replace('|', "/"),
-            Some(Ok(samples)) => Spread::of(samples),
-        };
-        let Some(spread) = spread else {
+    fn cell(&self, column: Column, place: usize) -> String {
+        if let Some(Err(reason)) = &self.table[column.0][place] {
+            return reason.replace('|', "/");
+        }
+        let Some(spread) = self.spread(column, place) else {
             return "–".into();
         };
         let mut cell = format!(
@@ -128,18 +144,20 @@ impl Report<'_> {
             figure(spread.min),
             figure(spread.max)
         );
-        if let Some(reference) = self.spread(row, self.reference) {
+        // Against a reference of nothing (no tick missed) no ratio says anything.
+        let reference = self.spread(column, self.reference);
+        if let Some(reference) = reference.filter(|reference| reference.median > 0.0) {
             let _ = write!(cell, " **{:.2}**", spread.median / reference.median);
         }
-        if self.contestants[place].makes_do_with_one(self.rows[row].work) {
+        if self.contestants[place].makes_do_with_one(self.rows[column.0].work) {
             cell.push('¹');
         }
         cell
     }
 
-    fn spread(&self, row: usize, place: usize) -> Option<Spread> {
+    fn spread(&self, (row, figure): Column, place: usize) -> Option<Spread> {
         match &self.table[row][place] {
-            Some(Ok(samples)) => Spread::of(samples),
+            Some(Ok(readings)) => Spread::of(&samples(readings, figure)),
             _ => None,
         }
     }
@@ -150,12 +168,12 @@ impl Report<'_> {
                 .iter()
                 .enumerate()
                 .any(|(place, contestant)| {
-                    contestant.makes_do_with_one(*work) && self.spread(row, place).is_some()
+                    contestant.makes_do_with_one(*work) && self.spread((row, 0), place).is_some()
                 })
         })
     }
 
-    /// The report as JSON: the facts, and one object for each row and contestant, with every sample.
+    /// The report as JSON: the facts, and one object for each row, contestant and figure, with every sample.
     pub fn json(&self) -> String {
         let facts: Vec<String> = self
             .facts
@@ -164,35 +182,64 @@ impl Report<'_> {
             .collect();
         let mut results = Vec::new();
         for (row, line) in self.rows.iter().zip(self.table) {
-            for (contestant, samples) in self.contestants.iter().zip(line) {
-                let Some(samples) = samples else {
+            for (contestant, readings) in self.contestants.iter().zip(line) {
+                let Some(readings) = readings else {
                     continue;
                 };
-                let outcome = match samples {
-                    Err(reason) => format!("\"failure\": {}", quoted(reason)),
-                    Ok(samples) => {
-                        let median = Spread::of(samples).map_or(f64::NAN, |spread| spread.median);
-                        let list: Vec<String> = samples.iter().map(|v| format!("{v:.3}")).collect();
-                        format!(
-                            "\"median\": {median:.3}, \"samples\": [{}]",
-                            list.join(", ")
-                        )
-                    }
-                };
-                results.push(format!(
-                    "    {{\"row\": {}, \"contestant\": {}, \"capacity_one\": {}, {outcome}}}",
-                    quoted(&row.name),
-                    quoted(contestant.name),
-                    contestant.makes_do_with_one(row.work),
-                ));
+                for (place, figure) in row.work.figures().iter().enumerate() {
+                    let outcome = match readings {
+                        Err(reason) => format!("\"failure\": {}", quoted(reason)),
+                        Ok(readings) => outcome(&samples(readings, place)),
+                    };
+                    results.push(format!(
+                        "    {{\"row\": {}, \"contestant\": {}, \"figure\": {}, \"unit\": {}, \
+                         \"more_is_better\": {}, \"capacity_one\": {}, {outcome}}}",
+                        quoted(&row.name),
+                        quoted(contestant.name),
+                        quoted(figure.name),
+                        quoted(figure.unit),
+                        figure.more_is_better,
+                        contestant.makes_do_with_one(row.work),
+                    ));
+                }
             }
         }
         format!(
-            "{{\n  \"unit\": \"ns/op\",\n  \"facts\": {{{}}},\n  \"results\": [\n{}\n  ]\n}}\n",
+            "{{\n  \"facts\": {{{}}},\n  \"results\": [\n{}\n  ]\n}}\n",
             facts.join(", "),
             results.join(",\n")
         )
     }
+}
+
+/// The head of a column: the row, and what is counted in what if it is not nanoseconds per operation.
+fn heading(row: &str, figure: Figure) -> String {
+    if figure == PER_OPERATION {
+        return row.to_owned();
+    }
+    let arrow = if figure.more_is_better { " ↑" } else { "" };
+    let words = format!("{row} {}", figure.name);
+    format!("{}, {}{arrow}", words.trim_end(), figure.unit)
+}
+
+/// One figure of each round.
+fn samples(readings: &[Reading], figure: usize) -> Vec<f64> {
+    readings
+        .iter()
+        .map(|reading| reading.figures[figure])
+        .collect()
+}
+
+fn outcome(samples: &[f64]) -> String {
+    let Some(spread) = Spread::of(samples) else {
+        return "\"median\": null, \"samples\": []".into();
+    };
+    let list: Vec<String> = samples.iter().map(|v| format!("{v:.3}")).collect();
+    format!(
+        "\"median\": {:.3}, \"samples\": [{}]",
+        spread.median,
+        list.join(", ")
+    )
 }
 
 /// Three digits where there are so many before the point, one or two behind it where not.
@@ -240,6 +287,29 @@ mod tests {
         assert_eq!(Spread::of(&[]), None);
     }
 
+    fn readings(samples: &[f64]) -> Vec<Reading> {
+        samples
+            .iter()
+            .map(|&sample| Reading {
+                figures: vec![sample],
+                ops: 1,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_column_says_its_unit_and_which_way_is_better() {
+        assert_eq!(heading("yield", PER_OPERATION), "yield");
+        assert_eq!(
+            heading("parked", Figure::cost("", "bytes")),
+            "parked, bytes"
+        );
+        assert_eq!(
+            heading("http", Figure::gain("answers", "1/s")),
+            "http answers, 1/s ↑"
+        );
+    }
+
     #[test]
     fn cells_show_ratio_failure_and_substitute() {
         let rows = [rows::named("ping-pong/cap0").expect("there is such a row")];
@@ -248,8 +318,8 @@ mod tests {
             .filter_map(|name| contestants::named(name))
             .collect();
         let table = [vec![
-            Some(Ok(vec![200.0, 300.0, 100.0])),
-            Some(Ok(vec![50.0])),
+            Some(Ok(readings(&[200.0, 300.0, 100.0]))),
+            Some(Ok(readings(&[50.0]))),
             Some(Err("lost 1 of 2 values".to_owned())),
         ]];
         let report = Report {

@@ -14,13 +14,13 @@ use crate::args::Compare;
 use crate::contestants::{Contestant, Runner};
 use crate::go::Twins;
 use crate::rows::Row;
-use crate::work::{Budget, Setting};
+use crate::work::{Budget, Reading, Setting};
 
 /// A measurement that takes longer than this is given up.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The samples of one contestant in one row, or why there are none.
-pub type Samples = Result<Vec<f64>, String>;
+/// What one contestant measured in one row, round by round, or why there is nothing.
+pub type Samples = Result<Vec<Reading>, String>;
 
 /// What was measured: by row, then by contestant, both in the order given; `None` where one does not take the work.
 pub fn compare(
@@ -50,7 +50,7 @@ pub fn compare(
                 };
                 let measured = one(options, row, contestant, twins);
                 let shown = match &measured {
-                    Ok(value) => format!("{value:.1} ns"),
+                    Ok(reading) => shown(row, reading),
                     Err(reason) => reason.clone(),
                 };
                 eprintln!(
@@ -61,7 +61,7 @@ pub fn compare(
                     contestant.name,
                 );
                 match measured {
-                    Ok(value) => samples.push(value),
+                    Ok(reading) => samples.push(reading),
                     Err(reason) => results[place] = Some(Err(reason)),
                 }
             }
@@ -70,21 +70,35 @@ pub fn compare(
     table
 }
 
+fn shown(row: &Row, reading: &Reading) -> String {
+    let figures: Vec<String> = row
+        .work
+        .figures()
+        .iter()
+        .zip(&reading.figures)
+        .map(|(figure, value)| {
+            let words = format!("{} {value:.1} {}", figure.name, figure.unit);
+            words.trim_start().to_owned()
+        })
+        .collect();
+    figures.join(", ")
+}
+
 fn one(
     options: &Compare,
     row: &Row,
     contestant: &Contestant,
     twins: Option<&Twins>,
-) -> Result<f64, String> {
+) -> Result<Reading, String> {
     let setting = Setting {
         procs: options.procs,
         bytes: row.bytes,
         budget: Budget::Time(options.time),
     };
     let mut command = match (contestant.runner, twins) {
-        (Runner::Go, Some(twins)) => twins.command(row.work, setting),
         (Runner::Go, None) => return Err("not built".into()),
-        (Runner::Here(_), _) => {
+        (Runner::Go, Some(twins)) if !row.work.is_served() => twins.command(row.work, setting),
+        _ => {
             let program = std::env::current_exe().map_err(|error| error.to_string())?;
             let mut command = Command::new(program);
             command
@@ -96,11 +110,7 @@ fn one(
         }
     };
     let output = run(&mut command, LIMIT + 4 * options.time)?;
-    output
-        .split_whitespace()
-        .next()
-        .and_then(|value| value.parse().ok())
-        .ok_or_else(|| format!("printed {output:?}"))
+    Reading::parse(&output, row.work.figures().len()).ok_or_else(|| format!("printed {output:?}"))
 }
 
 /// What the command printed.

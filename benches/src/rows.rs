@@ -1,6 +1,6 @@
 //! The rows of the report: which workload, with values of which size.
 //!
-//! To add one: a variant of [`Work`] if it is new work, and a line in [`all`].
+//! To add one: a variant of [`Work`] if it is new work, and a line in `runtimes` or `channels`.
 
 use crate::work::Work;
 
@@ -21,21 +21,64 @@ pub struct Row {
 
 /// Every row there is, in the order of the report.
 pub fn all() -> Vec<Row> {
-    let mut rows: Vec<Row> = [
-        ("spawn", Work::Spawn, true),
-        ("spawn+join", Work::SpawnJoin, true),
-        ("yield", Work::Yield, true),
-        ("skynet", Work::Skynet, false),
-    ]
-    .map(|(name, work, headline)| Row {
+    let mut rows = runtimes();
+    rows.extend(channels());
+    rows
+}
+
+/// The rows that compare runtimes.
+fn runtimes() -> Vec<Row> {
+    let parked = |tasks, one_channel| Work::Parked { tasks, one_channel };
+    let rows = [
+        ("spawn", "Scheduler", Work::Spawn, true),
+        ("spawn+join", "Scheduler", Work::SpawnJoin, true),
+        ("yield", "Scheduler", Work::Yield, true),
+        ("skynet", "Scheduler", Work::Skynet, false),
+        ("wake", "Scheduler", Work::Wake, true),
+        (
+            "timers",
+            "100,000 sleeps at once",
+            Work::Timers { tasks: 100_000 },
+            false,
+        ),
+        (
+            "ticker",
+            "A ticker of 1 ms beside tasks that compute 200 ms without a pause",
+            Work::TickerUnderHogs,
+            true,
+        ),
+        (
+            "echo",
+            "Readiness of a socket while all workers are busy",
+            Work::EchoUnderLoad,
+            false,
+        ),
+        ("parked/100k", MEMORY, parked(100_000, false), true),
+        ("parked/1M", MEMORY, parked(1_000_000, false), false),
+        ("parked-in-one/100k", MEMORY, parked(100_000, true), false),
+        ("parked-in-one/1M", MEMORY, parked(1_000_000, true), false),
+        #[cfg(feature = "http")]
+        ("http", HTTP, Work::Http { blocking: false }, false),
+        #[cfg(feature = "http")]
+        ("http/blocking", HTTP, Work::Http { blocking: true }, false),
+    ];
+    let row = |(name, group, work, headline): (&str, &str, Work, bool)| Row {
         name: name.into(),
-        group: "Scheduler".into(),
+        group: group.into(),
         work,
         bytes: 8,
         headline,
-    })
-    .into();
+    };
+    rows.map(row).into()
+}
 
+const MEMORY: &str = "Memory of a task that waits in a receive";
+#[cfg(feature = "http")]
+const HTTP: &str = "A web service, asked over 64 connections";
+
+/// The rows that compare channels.
+fn channels() -> Vec<Row> {
+    let mut rows = Vec::new();
     for bytes in [8, 64, 1024] {
         let suffix = if bytes == 8 {
             String::new()
@@ -65,11 +108,21 @@ pub fn all() -> Vec<Row> {
         family("4x1", &[], &stream(4, 1));
         family("4x4", &[128], &stream(4, 4));
         family("32x32", &[], &stream(32, 32));
-        if bytes == 8 {
-            family("select2", &[0, 128], &|capacity| Work::SelectTwo {
-                capacity,
-            });
+        if bytes > 8 {
+            continue;
         }
+        family("1000x1", &[], &stream(1_000, 1));
+        let select = |channels| move |capacity| Work::Select { channels, capacity };
+        family("select2", &[0, 128], &select(2));
+        family("select4", &[], &select(4));
+        family("select16", &[], &select(16));
+        family("select-done", &[], &|capacity| Work::SelectDone {
+            capacity,
+        });
+        family("select-timer", &[], &|capacity| Work::SelectTimer {
+            capacity,
+        });
+        family("sieve", &[0], &|capacity| Work::Sieve { capacity });
     }
     rows
 }

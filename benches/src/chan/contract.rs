@@ -6,9 +6,17 @@
 //!
 //! - I1. `send` and `recv` return the crate's own future, unwrapped: an `async fn` around it costs
 //!   10 to 20 ns a message. Hence the two outcome traits, which read results without touching futures.
-//! - I2. `drain_two` is a whole loop, so that a select inside it is not wrapped either.
+//! - I2. `drain_two` and its like are whole loops, so that a select inside them is not wrapped either.
 
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::rt::Rt;
 use crate::work::Payload;
+
+/// How long `drain_in_time` would wait for a value. None of its timers ever fires.
+pub const LONG: Duration = Duration::from_secs(60);
 
 /// What a `send` resolves to.
 pub trait Sent {
@@ -59,6 +67,32 @@ impl Tally {
     }
 }
 
+/// The loop over several channels: a name and a place for each.
+macro_rules! drain {
+    ($rx:ident, $($name:ident $place:literal),+) => {
+        async move {
+            let [$(mut $name),+] = $rx;
+            let mut tally = Tally::default();
+            let mut open = [true; [$($place),+].len()];
+            let mut left = open.len();
+            while left > 0 {
+                tokio::select! {
+                    $(
+                        received = Self::recv(&mut $name), if open[$place] => match received.into_value() {
+                            Some(value) => tally.add(&value),
+                            None => {
+                                open[$place] = false;
+                                left -= 1;
+                            }
+                        },
+                    )+
+                }
+            }
+            tally
+        }
+    };
+}
+
 /// A bounded channel under test.
 pub trait Chan: 'static {
     /// The sending end.
@@ -84,27 +118,52 @@ pub trait Chan: 'static {
 
     /// Takes from both channels, each time from whichever has something, until both are closed.
     ///
-    /// As given it uses `tokio::select!`, the usual choice with any channel that has no select of its own.
-    fn drain_two<T: Payload>(
-        mut a: Self::Rx<T>,
-        mut b: Self::Rx<T>,
-    ) -> impl Future<Output = Tally> + Send {
+    /// As given this and its like use `tokio::select!`, the usual choice with any channel that has no select of its
+    /// own.
+    fn drain_two<T: Payload>(rx: [Self::Rx<T>; 2]) -> impl Future<Output = Tally> + Send {
+        drain!(rx, a 0, b 1)
+    }
+
+    /// The same with four.
+    fn drain_four<T: Payload>(rx: [Self::Rx<T>; 4]) -> impl Future<Output = Tally> + Send {
+        drain!(rx, a 0, b 1, c 2, d 3)
+    }
+
+    /// The same with sixteen.
+    fn drain_sixteen<T: Payload>(rx: [Self::Rx<T>; 16]) -> impl Future<Output = Tally> + Send {
+        drain!(rx, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9, k 10, l 11, m 12, n 13, o 14, p 15)
+    }
+
+    /// Takes from the channel until it is closed, or a cancellation comes, which does not.
+    fn drain_until_done<T: Payload>(mut rx: Self::Rx<T>) -> impl Future<Output = Tally> + Send {
         async move {
+            let token = CancellationToken::new();
             let mut tally = Tally::default();
-            let (mut a_open, mut b_open) = (true, true);
-            while a_open || b_open {
+            loop {
                 tokio::select! {
-                    received = Self::recv(&mut a), if a_open => match received.into_value() {
+                    received = Self::recv(&mut rx) => match received.into_value() {
                         Some(value) => tally.add(&value),
-                        None => a_open = false,
+                        None => return tally,
                     },
-                    received = Self::recv(&mut b), if b_open => match received.into_value() {
-                        Some(value) => tally.add(&value),
-                        None => b_open = false,
-                    },
+                    () = token.cancelled() => return tally,
                 }
             }
-            tally
+        }
+    }
+
+    /// Takes from the channel until it is closed, or nothing comes for [`LONG`]. The timers are the runtime's.
+    fn drain_in_time<T: Payload, R: Rt>(mut rx: Self::Rx<T>) -> impl Future<Output = Tally> + Send {
+        async move {
+            let mut tally = Tally::default();
+            loop {
+                tokio::select! {
+                    received = Self::recv(&mut rx) => match received.into_value() {
+                        Some(value) => tally.add(&value),
+                        None => return tally,
+                    },
+                    _ = R::sleep(LONG) => return tally,
+                }
+            }
         }
     }
 }

@@ -1,7 +1,35 @@
 //! gosched's own channel and `select!`.
 
+use gosched::{Context, time};
+
+use super::contract::LONG;
 use super::{Chan, Received, Sent, Tally};
+use crate::rt::Rt;
 use crate::work::Payload;
+
+/// The loop over several channels: a name and a place for each.
+macro_rules! drain {
+    ($rx:ident, $($name:ident $place:literal),+) => {{
+        let [$($name),+] = $rx;
+        let mut tally = Tally::default();
+        let mut open = [true; [$($place),+].len()];
+        let mut left = open.len();
+        while left > 0 {
+            gosched::select! {
+                $(
+                    received = $name.recv(), if open[$place] => match received {
+                        Some(value) => tally.add(&value),
+                        None => {
+                            open[$place] = false;
+                            left -= 1;
+                        }
+                    },
+                )+
+            }
+        }
+        tally
+    }};
+}
 
 /// See the module.
 pub struct Gosched;
@@ -29,21 +57,44 @@ impl Chan for Gosched {
     fn recv<T: Payload>(rx: &mut Self::Rx<T>) -> impl Future<Output: Received<T>> + Send {
         rx.recv()
     }
-    async fn drain_two<T: Payload>(a: Self::Rx<T>, b: Self::Rx<T>) -> Tally {
+
+    async fn drain_two<T: Payload>(rx: [Self::Rx<T>; 2]) -> Tally {
+        drain!(rx, a 0, b 1)
+    }
+
+    async fn drain_four<T: Payload>(rx: [Self::Rx<T>; 4]) -> Tally {
+        drain!(rx, a 0, b 1, c 2, d 3)
+    }
+
+    async fn drain_sixteen<T: Payload>(rx: [Self::Rx<T>; 16]) -> Tally {
+        drain!(rx, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9, k 10, l 11, m 12, n 13, o 14, p 15)
+    }
+
+    async fn drain_until_done<T: Payload>(rx: Self::Rx<T>) -> Tally {
+        let (ctx, _cancel) = Context::background().with_cancel();
         let mut tally = Tally::default();
-        let (mut a_open, mut b_open) = (true, true);
-        while a_open || b_open {
+        loop {
             gosched::select! {
-                received = a.recv(), if a_open => match received {
+                received = rx.recv() => match received {
                     Some(value) => tally.add(&value),
-                    None => a_open = false,
+                    None => return tally,
                 },
-                received = b.recv(), if b_open => match received {
-                    Some(value) => tally.add(&value),
-                    None => b_open = false,
-                },
+                _ = ctx.done() => return tally,
             }
         }
-        tally
+    }
+
+    /// Under another runtime too with gosched's timers, which are then those of its default runtime.
+    async fn drain_in_time<T: Payload, R: Rt>(rx: Self::Rx<T>) -> Tally {
+        let mut tally = Tally::default();
+        loop {
+            gosched::select! {
+                received = rx.recv() => match received {
+                    Some(value) => tally.add(&value),
+                    None => return tally,
+                },
+                _ = time::after(LONG) => return tally,
+            }
+        }
     }
 }

@@ -5,8 +5,39 @@
 
 use std::pin::pin;
 
+use tokio_util::sync::CancellationToken;
+
+use super::contract::LONG;
 use super::{Chan, Received, Sent, Tally};
+use crate::rt::Rt;
 use crate::work::Payload;
+
+/// The loop over several channels: a name and a place for each.
+macro_rules! drain {
+    ($rx:ident, $($name:ident $place:literal),+) => {{
+        let mut tally = Tally::default();
+        let mut open = [true; [$($place),+].len()];
+        let mut left = open.len();
+        $(let mut $name = pin!($rx[$place].recv());)+
+        while left > 0 {
+            tokio::select! {
+                $(
+                    received = &mut $name, if open[$place] => match received {
+                        Ok(value) => {
+                            tally.add(&value);
+                            $name.set($rx[$place].recv());
+                        }
+                        Err(_) => {
+                            open[$place] = false;
+                            left -= 1;
+                        }
+                    },
+                )+
+            }
+        }
+        tally
+    }};
+}
 
 /// See the module.
 pub struct Kanal;
@@ -35,28 +66,50 @@ impl Chan for Kanal {
         rx.recv()
     }
 
-    async fn drain_two<T: Payload>(a: Self::Rx<T>, b: Self::Rx<T>) -> Tally {
+    async fn drain_two<T: Payload>(rx: [Self::Rx<T>; 2]) -> Tally {
+        drain!(rx, a 0, b 1)
+    }
+
+    async fn drain_four<T: Payload>(rx: [Self::Rx<T>; 4]) -> Tally {
+        drain!(rx, a 0, b 1, c 2, d 3)
+    }
+
+    async fn drain_sixteen<T: Payload>(rx: [Self::Rx<T>; 16]) -> Tally {
+        drain!(rx, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9, k 10, l 11, m 12, n 13, o 14, p 15)
+    }
+
+    async fn drain_until_done<T: Payload>(rx: Self::Rx<T>) -> Tally {
+        let token = CancellationToken::new();
         let mut tally = Tally::default();
-        let (mut a_open, mut b_open) = (true, true);
-        let (mut from_a, mut from_b) = (pin!(a.recv()), pin!(b.recv()));
-        while a_open || b_open {
+        let mut next = pin!(rx.recv());
+        loop {
             tokio::select! {
-                received = &mut from_a, if a_open => match received {
+                received = &mut next => match received {
                     Ok(value) => {
                         tally.add(&value);
-                        from_a.set(a.recv());
+                        next.set(rx.recv());
                     }
-                    Err(_) => a_open = false,
+                    Err(_) => return tally,
                 },
-                received = &mut from_b, if b_open => match received {
-                    Ok(value) => {
-                        tally.add(&value);
-                        from_b.set(b.recv());
-                    }
-                    Err(_) => b_open = false,
-                },
+                () = token.cancelled() => return tally,
             }
         }
-        tally
+    }
+
+    async fn drain_in_time<T: Payload, R: Rt>(rx: Self::Rx<T>) -> Tally {
+        let mut tally = Tally::default();
+        let mut next = pin!(rx.recv());
+        loop {
+            tokio::select! {
+                received = &mut next => match received {
+                    Ok(value) => {
+                        tally.add(&value);
+                        next.set(rx.recv());
+                    }
+                    Err(_) => return tally,
+                },
+                _ = R::sleep(LONG) => return tally,
+            }
+        }
     }
 }

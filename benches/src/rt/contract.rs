@@ -9,10 +9,17 @@
 //! - I2. No method adds a future of its own around the runtime's: a wrapper costs 10 to 20 ns per
 //!   await and would be charged to whoever needs it.
 
+use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
 /// A runtime under test.
 pub trait Rt: 'static {
     /// What `spawn` returns.
     type Join<T: Send + 'static>: Future + Send + 'static;
+
+    /// Ticks at a fixed rate.
+    type Ticker: Send;
 
     /// Starts the runtime with `procs` workers, runs `main` as a task on it, and waits.
     ///
@@ -40,4 +47,17 @@ pub trait Rt: 'static {
 
     /// Lets other tasks run first.
     fn yield_now() -> impl Future<Output = ()> + Send;
+
+    /// Waits.
+    fn sleep(time: Duration) -> impl Future<Output: Send> + Send;
+
+    /// The first tick comes after `period`. Ticks that nobody waits for are dropped, where the runtime has a ticker
+    /// that can do so, and the phase is kept.
+    fn ticker(period: Duration) -> Self::Ticker;
+
+    /// The next tick.
+    fn tick(ticker: &mut Self::Ticker) -> impl Future<Output: Send> + Send;
+
+    /// Sends every byte back until the other side closes. The stream does not block.
+    fn echo(stream: TcpStream) -> impl Future<Output = io::Result<()>> + Send;
 }

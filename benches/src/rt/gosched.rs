@@ -1,12 +1,17 @@
 //! gosched's own runtime.
 
-use super::Rt;
+use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::{Rt, tokio};
 
 /// See the module.
 pub struct Gosched;
 
 impl Rt for Gosched {
     type Join<T: Send + 'static> = gosched::JoinHandle<T>;
+    type Ticker = gosched::time::Ticker;
 
     fn start<F>(procs: usize, main: F) -> Result<F::Output, String>
     where
@@ -44,5 +49,21 @@ impl Rt for Gosched {
 
     fn yield_now() -> impl Future<Output = ()> + Send {
         gosched::yield_now()
+    }
+
+    fn sleep(time: Duration) -> impl Future<Output: Send> + Send {
+        gosched::time::sleep(time)
+    }
+
+    fn ticker(period: Duration) -> Self::Ticker {
+        gosched::time::Ticker::new(period)
+    }
+
+    fn tick(ticker: &mut Self::Ticker) -> impl Future<Output: Send> + Send {
+        ticker.tick()
+    }
+
+    fn echo(stream: TcpStream) -> impl Future<Output = io::Result<()>> + Send {
+        tokio::echo(stream)
     }
 }

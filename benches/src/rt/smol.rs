@@ -3,6 +3,14 @@
 //! It sizes itself from `SMOL_THREADS`, which the harness sets for each measurement; started by hand
 //! without it, the workload refuses rather than run on another number of threads than it reports.
 
+use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use smol::Timer;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::stream::StreamExt;
+
 use super::Rt;
 
 /// See the module.
@@ -10,6 +18,8 @@ pub struct Smol;
 
 impl Rt for Smol {
     type Join<T: Send + 'static> = smol::Task<T>;
+    /// It makes up for missed ticks: it has no other behaviour.
+    type Ticker = Timer;
 
     fn start<F>(procs: usize, main: F) -> Result<F::Output, String>
     where
@@ -44,5 +54,29 @@ impl Rt for Smol {
 
     fn yield_now() -> impl Future<Output = ()> + Send {
         smol::future::yield_now()
+    }
+
+    fn sleep(time: Duration) -> impl Future<Output: Send> + Send {
+        Timer::after(time)
+    }
+
+    fn ticker(period: Duration) -> Self::Ticker {
+        Timer::interval(period)
+    }
+
+    fn tick(ticker: &mut Self::Ticker) -> impl Future<Output: Send> + Send {
+        ticker.next()
+    }
+
+    async fn echo(stream: TcpStream) -> io::Result<()> {
+        let mut stream = smol::Async::new(stream)?;
+        let mut bytes = [0; 64];
+        loop {
+            let count = stream.read(&mut bytes).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            stream.write_all(&bytes[..count]).await?;
+        }
     }
 }

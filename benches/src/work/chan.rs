@@ -1,11 +1,13 @@
-//! The workloads over channels.
+//! The workloads over channels: to and fro, and through. The others have files of their own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::latch::Latch;
 use super::meter::{Reading, Setting, measure};
-use super::{Payload, Work};
+use super::parked::parked;
+use super::sieve::sieve;
+use super::{Payload, Work, select};
 use crate::chan::{Chan, Received, Sent, Tally};
 use crate::rt::Rt;
 
@@ -40,9 +42,22 @@ fn sized<R: Rt, C: Chan, V: Payload>(work: Work, setting: Setting) -> Result<Rea
                 })
                 .await
             }
-            Work::SelectTwo { capacity } => {
-                measure(budget, |ops| select_two::<R, C, V>(capacity, ops)).await
+            Work::Select { channels, capacity } => {
+                measure(budget, |ops| {
+                    select::channels::<R, C, V>(channels, capacity, ops)
+                })
+                .await
             }
+            Work::SelectDone { capacity } => {
+                measure(budget, |ops| select::done::<R, C, V>(capacity, ops)).await
+            }
+            Work::SelectTimer { capacity } => {
+                measure(budget, |ops| select::timer::<R, C, V>(capacity, ops)).await
+            }
+            Work::Sieve { capacity } => {
+                measure(budget, |ops| sieve::<R, C, V>(capacity, ops)).await
+            }
+            Work::Parked { tasks, one_channel } => parked::<R, C>(tasks, one_channel).await,
             other => Err(format!("{other:?} has no channel")),
         }
     })?
@@ -102,17 +117,8 @@ async fn stream<R: Rt, C: Chan, V: Payload>(
     arrived.total().check(each * senders as u64)
 }
 
-async fn select_two<R: Rt, C: Chan, V: Payload>(capacity: usize, ops: u64) -> Result<u64, String> {
-    let each = ops.div_ceil(2);
-    let (left, from_left) = C::make::<V>(capacity);
-    let (right, from_right) = C::make::<V>(capacity);
-    R::detach(feed::<C, V>(left, 0, each));
-    R::detach(feed::<C, V>(right, each, each));
-    C::drain_two(from_left, from_right).await.check(each * 2)
-}
-
 /// Sends the values numbered from `first` on, and drops the sender.
-async fn feed<C: Chan, V: Payload>(tx: C::Tx<V>, first: u64, count: u64) {
+pub async fn feed<C: Chan, V: Payload>(tx: C::Tx<V>, first: u64, count: u64) {
     for number in first..first + count {
         if !C::send(&tx, V::numbered(number)).await.is_sent() {
             return;
@@ -132,7 +138,7 @@ fn ends<E>(first: E, count: usize, clone: impl Fn(&E) -> Option<E>) -> Result<Ve
 
 impl Tally {
     /// Whether the values numbered 0 to `count` - 1 arrived, each once.
-    fn check(self, count: u64) -> Result<u64, String> {
+    pub fn check(self, count: u64) -> Result<u64, String> {
         let expected = Tally {
             count,
             sum: (0..count).fold(0, u64::wrapping_add),

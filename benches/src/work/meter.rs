@@ -26,12 +26,31 @@ pub struct Setting {
 }
 
 /// One measurement.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// Nanoseconds of wall time per operation.
-    pub ns_per_op: f64,
+    /// One number for each of [`Work::figures`](super::Work::figures), in their order.
+    pub figures: Vec<f64>,
     /// Operations timed.
     pub ops: u64,
+}
+
+impl Reading {
+    /// The line that a measuring process prints: the figures, and the operations last.
+    pub fn line(&self) -> String {
+        let figures: String = self.figures.iter().map(|f| format!("{f:.3} ")).collect();
+        format!("{figures}{}", self.ops)
+    }
+
+    /// Reads such a line, which must have so many figures.
+    pub fn parse(line: &str, figures: usize) -> Option<Reading> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (ops, numbers) = words.split_last()?;
+        let read: Option<Vec<f64>> = numbers.iter().map(|word| word.parse().ok()).collect();
+        Some(Reading {
+            figures: read.filter(|read| read.len() == figures)?,
+            ops: ops.parse().ok()?,
+        })
+    }
 }
 
 /// Measures `work`, which does about as many operations as it is told and returns how many it did.
@@ -64,7 +83,29 @@ where
     let done = work(ops).await?;
     let took = start.elapsed();
     Ok(Reading {
-        ns_per_op: took.as_nanos() as f64 / done as f64,
+        figures: vec![took.as_nanos() as f64 / done as f64],
         ops: done,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_back_as_it_was_written() {
+        let reading = Reading {
+            figures: vec![12.5, 0.0, 1e6],
+            ops: 7,
+        };
+        assert_eq!(Reading::parse(&reading.line(), 3), Some(reading));
+    }
+
+    #[test]
+    fn a_line_with_another_number_of_figures_is_refused() {
+        assert_eq!(Reading::parse("1.0 2.0 7", 1), None);
+        assert_eq!(Reading::parse("7", 1), None);
+        assert_eq!(Reading::parse("soon 7", 1), None);
+        assert_eq!(Reading::parse("", 0), None);
+    }
 }

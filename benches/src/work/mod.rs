@@ -1,17 +1,31 @@
 //! The workloads: what each row of the report makes a contestant do.
 //!
-//! A workload is generic over the runtime and the channel, and is told how many operations to do. It runs inside a
-//! spawned task. It checks its own result: a channel that loses a value gets no figure but that fact.
+//! A workload is generic over the runtime and the channel. It runs inside a spawned task, and checks its own result: a
+//! channel that loses a value gets no figure but that fact.
+
+mod figure;
+mod kind;
+mod meter;
 
 mod chan;
-mod kind;
-mod latch;
-mod meter;
-mod payload;
-mod sched;
+mod parked;
+mod select;
+mod sieve;
 
+mod sched;
+mod time;
+
+mod busy;
+mod latch;
+mod lateness;
+mod payload;
+mod process;
+
+pub use busy::Busy;
 pub use chan::run as run_channels;
+pub use figure::{Figure, PER_OPERATION};
 pub use kind::Work;
+pub use lateness::Lateness;
 pub use meter::{Budget, Reading, Setting};
 pub use payload::Payload;
 pub use sched::run as run_scheduler;

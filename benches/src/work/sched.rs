@@ -1,10 +1,17 @@
-//! The workloads without channels: starting tasks, joining them, taking turns.
+//! The workloads without channels: starting tasks, joining them, taking turns, waking one.
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::thread;
 
-use super::Work;
+use futures::task::AtomicWaker;
+
 use super::latch::Latch;
 use super::meter::{Reading, Setting, measure};
+use super::{Work, time};
 use crate::rt::Rt;
 
 /// Tasks per batch in [`Work::Spawn`].
@@ -27,6 +34,9 @@ pub fn run<R: Rt>(work: Work, setting: Setting) -> Result<Reading, String> {
             Work::SpawnJoin => measure(budget, spawn_join::<R>).await,
             Work::Yield => measure(budget, take_turns::<R>).await,
             Work::Skynet => measure(budget, skynet::<R>).await,
+            Work::Wake => measure(budget, wake::<R>).await,
+            Work::Timers { tasks } => time::timers::<R>(tasks).await,
+            Work::TickerUnderHogs => time::ticker_under_hogs::<R>(setting.procs).await,
             other => Err(format!("{other:?} needs a channel")),
         }
     })?
@@ -100,4 +110,59 @@ fn branch<R: Rt>(first: u64, leaves: u64) -> Pin<Box<dyn Future<Output = u64> + 
         }
         sum
     })
+}
+
+/// What a thread and a task say to each other.
+#[derive(Default)]
+struct Bell {
+    rung: AtomicU64,
+    waker: AtomicWaker,
+    answered: AtomicU64,
+}
+
+impl Bell {
+    /// Resolves once it was rung `times` times.
+    fn heard(&self, times: u64) -> impl Future<Output = ()> + Send {
+        poll_fn(move |cx| {
+            // Ordering: pairs with the thread's store of `rung`, as does the second look.
+            if self.rung.load(Ordering::Acquire) >= times {
+                return Poll::Ready(());
+            }
+            self.waker.register(cx.waker());
+            if self.rung.load(Ordering::Acquire) >= times {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+}
+
+/// A thread of its own rings, the task wakes up and unparks the thread.
+async fn wake<R: Rt>(ops: u64) -> Result<u64, String> {
+    let bell = Arc::new(Bell::default());
+    let ringer = thread::spawn({
+        let bell = bell.clone();
+        move || {
+            for number in 1..=ops {
+                // Ordering: pairs with the loads in `heard`.
+                bell.rung.store(number, Ordering::Release);
+                bell.waker.wake();
+                // Ordering: pairs with the task's store of `answered`.
+                while bell.answered.load(Ordering::Acquire) < number {
+                    thread::park();
+                }
+            }
+        }
+    });
+    for number in 1..=ops {
+        bell.heard(number).await;
+        // Ordering: pairs with the thread's load of `answered`.
+        bell.answered.store(number, Ordering::Release);
+        ringer.thread().unpark();
+    }
+    ringer
+        .join()
+        .map_err(|_| "the thread panicked".to_owned())?;
+    Ok(ops)
 }
