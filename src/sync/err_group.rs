@@ -400,7 +400,7 @@ impl<E> Shared<E> {
             Some(_) => Some(payload),
         };
         drop(end);
-        late.map(discard);
+        late.into_iter().for_each(discard);
         if let Some(Some(cancel)) = cancel {
             cancel.cancel_cause(MemberError::new(words));
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `sync.WaitGroup` | [`WaitGroup`] |
 //! | `errgroup.Group`, `errgroup.WithContext` | [`ErrGroup`], [`ErrGroup::with_context`] |
+//! | `singleflight.Group` | [`SingleFlight`] |
 //!
 //! The types of `tokio::sync` work in goroutines as they are and are not wrapped.
 
@@ -12,10 +13,12 @@
 mod caught;
 mod err_group;
 pub(crate) mod roster;
+mod single_flight;
 mod wait_group;
 
 #[cfg(all(test, loom))]
 mod tests;
 
 pub use err_group::{ErrGroup, MemberError};
+pub use single_flight::SingleFlight;
 pub use wait_group::{Wait, WaitGroup};
