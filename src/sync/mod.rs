@@ -1,14 +1,24 @@
-//! Waiting for goroutines together.
+//! Waiting for goroutines together, and for work that several want once.
 //!
-//! [`WaitGroup`] waits until a number of them are over. The types of `tokio::sync` work in
-//! goroutines as they are and are not wrapped.
+//! | Go | here |
+//! |---|---|
+//! | `sync.WaitGroup` | [`WaitGroup`] |
+//! | `errgroup.Group`, `errgroup.WithContext` | [`ErrGroup`], [`ErrGroup::with_context`] |
+//! | `singleflight.Group` | [`SingleFlight`] |
+//!
+//! The types of `tokio::sync` work in goroutines as they are and are not wrapped.
 
 #![forbid(unsafe_code)]
 
+mod caught;
+mod err_group;
 pub(crate) mod roster;
+mod single_flight;
 mod wait_group;
 
 #[cfg(all(test, loom))]
 mod tests;
 
+pub use err_group::{ErrGroup, MemberError};
+pub use single_flight::SingleFlight;
 pub use wait_group::{Wait, WaitGroup};

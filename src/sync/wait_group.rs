@@ -15,16 +15,16 @@
 //!
 //! No waker runs, and no panic's payload is dropped, under the lock.
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use pin_project::pin_project;
 
+use super::caught::{Caught, Payload, discard};
 use super::roster::{Place, Roster};
 use crate::loom::lock;
 use crate::loom::sync::Mutex;
@@ -78,7 +78,7 @@ struct Inner {
     waiters: Roster<Waker>,
     round: u64,
     /// The first panic that nobody has been given yet.
-    panic: Option<Box<dyn Any + Send>>,
+    panic: Option<Payload>,
 }
 
 impl WaitGroup {
@@ -188,10 +188,10 @@ impl WaitGroup {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.add(1);
+        let counted = self.counted();
         let member = Member {
-            future: Some(future),
-            counted: Counted(self.clone()),
+            future: Caught::new(future),
+            counted,
         };
         let _detached = crate::runtime::go(member);
     }
@@ -225,11 +225,23 @@ impl WaitGroup {
     /// ```
     #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
+        self.wait_at(Location::caller())
+    }
+
+    /// [`wait`](Self::wait), for a wait that the user called at `site`.
+    pub(super) fn wait_at(&self, site: &'static Location<'static>) -> Wait<'_> {
         Wait {
             group: self,
             place: None,
-            site: Location::caller(),
+            site,
         }
+    }
+
+    /// Counts one up, and off again when what it returns is dropped.
+    #[track_caller]
+    pub(super) fn counted(&self) -> Counted {
+        self.add(1);
+        Counted(self.clone())
     }
 }
 
@@ -298,7 +310,7 @@ impl Shared {
     }
 
     /// Keeps the payload of a member's panic, if it is the first.
-    fn keep_panic(&self, payload: Box<dyn Any + Send>) {
+    fn keep_panic(&self, payload: Payload) {
         let mut inner = lock(&self.inner);
         if inner.panic.is_none() {
             inner.panic = Some(payload);
@@ -319,14 +331,6 @@ impl Shared {
     }
 }
 
-/// Drops a panic's payload, whose own drop may panic.
-fn discard(payload: Box<dyn Any + Send>) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // One that panics for ever must not take the member's goroutine with it.
-        std::mem::forget(again);
-    }
-}
-
 /// Waits until a group's counter is zero. Made by [`WaitGroup::wait`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Wait<'a> {
@@ -338,7 +342,7 @@ pub struct Wait<'a> {
 
 impl Wait<'_> {
     /// The end of a wait: the group's panic is resumed here.
-    fn finish(&mut self, panic: Option<Box<dyn Any + Send>>) -> Poll<()> {
+    fn finish(&mut self, panic: Option<Payload>) -> Poll<()> {
         self.place = None;
         match panic {
             None => Poll::Ready(()),
@@ -430,12 +434,12 @@ impl fmt::Debug for Wait<'_> {
 #[pin_project]
 struct Member<F> {
     #[pin]
-    future: Option<F>,
+    future: Caught<F>,
     counted: Counted,
 }
 
 /// Counts one off when dropped.
-struct Counted(WaitGroup);
+pub(super) struct Counted(WaitGroup);
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -452,27 +456,11 @@ impl<F: Future<Output = ()>> Future for Member<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let future = this.future.as_mut().as_pin_mut();
-            let polled = future
-                .expect("a member is polled until it is ready")
-                .poll(task);
-            if polled.is_ready() {
-                this.future.set(None);
+        let this = self.project();
+        this.future.poll(task).map(|result| {
+            if let Err(payload) = result {
+                this.counted.0.shared.keep_panic(payload);
             }
-            polled
-        }));
-        let payload = match polled {
-            Ok(polled) => return polled,
-            Err(payload) => payload,
-        };
-        // What is left of the future goes before the panic is handed on; its drop may panic as
-        // well.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| this.future.set(None))) {
-            discard(second);
-        }
-        this.counted.0.shared.keep_panic(payload);
-        Poll::Ready(())
+        })
     }
 }
