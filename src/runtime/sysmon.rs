@@ -35,6 +35,8 @@ const UNPOLLED: Nanos = 1_000_000;
 const UNPOLLED_IDLE: Nanos = 10_000_000;
 /// How late a timer may be before sysmon fires it.
 const LATE: Nanos = 1_000_000;
+/// The time slice while somebody waits for the P.
+const SLICE_WAITED: Nanos = 1_000_000;
 /// The longest time slice; Go's.
 const SLICE: Nanos = 10_000_000;
 /// At most one report about hogs in so long.
@@ -195,6 +197,12 @@ impl Sysmon {
             }
             waiting |= !p.runq.steal().is_empty();
             let stuck_for = at.saturating_sub(seen[i].since);
+            // A yield costs little: where others wait, it is asked for early.
+            let slice = if waiting {
+                slice.min(SLICE_WAITED)
+            } else {
+                slice
+            };
             if stuck_for >= slice && !p.preempt_requested() {
                 p.request_preempt();
                 acted = true;

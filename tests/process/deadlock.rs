@@ -46,7 +46,7 @@ const fn lives(name: &'static str, program: fn()) -> Case {
     }
 }
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     stuck("stuck_in_a_receive", || {
         run(async {
             let (_tx, rx) = chan::<u8>(0);

@@ -22,17 +22,17 @@ const CHILD: &str = "GOSCHED_TEST_CHILD";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy)]
-pub struct Case {
-    pub name: &'static str,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
     /// Runs in the child.
-    pub program: fn(),
+    pub(crate) program: fn(),
     /// Runs in the parent.
-    pub check: fn(&Case),
+    pub(crate) check: fn(&Case),
 }
 
 impl Case {
     /// A child that runs the program.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env::current_exe().unwrap());
         command
             .env(CHILD, self.name)
@@ -45,21 +45,21 @@ impl Case {
     }
 
     /// Runs the program to its end.
-    pub fn run(&self) -> Outcome {
+    pub(crate) fn run(&self) -> Outcome {
         wait(self.command().spawn().unwrap())
     }
 }
 
 /// How a child has ended.
-pub struct Outcome {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
     #[track_caller]
-    pub fn says(&self, what: &str) -> &Self {
+    pub(crate) fn says(&self, what: &str) -> &Self {
         assert!(
             self.stderr.contains(what),
             "no {what:?} in:\n{}",
@@ -69,13 +69,13 @@ impl Outcome {
     }
 
     #[track_caller]
-    pub fn is_silent_on(&self, what: &str) -> &Self {
+    pub(crate) fn is_silent_on(&self, what: &str) -> &Self {
         assert!(!self.stderr.contains(what), "{what:?} in:\n{}", self.stderr);
         self
     }
 
     #[track_caller]
-    pub fn ended_with(&self, code: i32) -> &Self {
+    pub(crate) fn ended_with(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "stderr:\n{}", self.stderr);
         self
     }
@@ -83,7 +83,7 @@ impl Outcome {
 
 /// Waits for a child; kills it and fails when it does not end.
 #[track_caller]
-pub fn wait(mut child: Child) -> Outcome {
+pub(crate) fn wait(mut child: Child) -> Outcome {
     let out = read_all(child.stdout.take().unwrap());
     let err = read_all(child.stderr.take().unwrap());
     let start = Instant::now();

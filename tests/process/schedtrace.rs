@@ -7,7 +7,7 @@ use gosched::{chan, go, time};
 
 use super::{Case, Outcome, wait};
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case {
         name: "schedtrace_writes_lines_with_gos_fields",
         program: working,

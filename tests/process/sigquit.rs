@@ -8,7 +8,7 @@ use gosched::{chan, go, yield_now};
 
 use super::{Case, Outcome, wait};
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case {
         name: "sigquit_shows_every_goroutine_and_exits_with_2",
         program: waiting,

@@ -58,6 +58,8 @@ impl Sched {
             || {
                 p.set_owner(None);
                 p.clear_preempt();
+                // Its ring may hold more hogs: first those that others have made ready.
+                p.request_attention();
                 m.hog_since.store(since, Ordering::Relaxed);
                 // The goroutine lives: its poll cannot end while the lease is locked.
                 let g = m.current_g();
