@@ -53,7 +53,6 @@ impl Case {
 /// How a child has ended.
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
@@ -98,9 +97,10 @@ pub(crate) fn wait(mut child: Child) -> Outcome {
         }
         thread::sleep(Duration::from_millis(2));
     };
+    // Read to its end, so that the child never waits for its reader.
+    out.join().unwrap();
     Outcome {
         code: status.code(),
-        stdout: out.join().unwrap(),
         stderr: err.join().unwrap(),
     }
 }
