@@ -36,6 +36,8 @@
 //! | `context.Context`              | [`Context`]                                       |
 //! | `time.After`, `time.NewTicker` | [`time`]                                          |
 //! | `sync.WaitGroup`               | [`sync::WaitGroup`]                               |
+//! | `errgroup`, `singleflight`     | [`sync::ErrGroup`], [`sync::SingleFlight`]        |
+//! | `signal.NotifyContext`         | `signal::notify_context` (Unix)                   |
 //! | `runtime.GOMAXPROCS` …         | [`runtime`]                                       |
 //! | `net/http`'s server            | `http::serve` (feature `http`)                    |
 //!
@@ -55,6 +57,8 @@ pub mod http;
 mod loom;
 pub mod runtime;
 pub mod select;
+#[cfg(unix)]
+pub mod signal;
 pub mod sync;
 pub mod time;
 

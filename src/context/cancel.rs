@@ -5,6 +5,7 @@
 //! # Invariants
 //!
 //! 1. A [`CancelFunc`] is used up once: by one of its methods or by its drop.
+//! 2. Several rights to cancel one node may exist; the node ends once (`tree` invariant 1).
 
 use std::error::Error;
 use std::fmt;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 use super::error::{Cause, ContextError, into_cause};
 use super::handle::Context;
 use super::tree::{End, Node, Origin};
+#[cfg(unix)]
+use crate::signal::Signals;
 
 impl Context {
     /// A context that is done when its [`CancelFunc`] says so, or with its parent.
@@ -33,6 +36,15 @@ impl Context {
     /// ```
     pub fn with_cancel(&self) -> (Self, CancelFunc) {
         CancelFunc::pair(Node::derive(&self.node, Origin::Cancel, self.deadline()))
+    }
+
+    /// A context named after signals, and the right to cancel it twice: for the user, and for whoever
+    /// waits for the signals.
+    #[cfg(unix)]
+    pub(crate) fn with_signals(&self, signals: Signals) -> (Self, CancelFunc, CancelFunc) {
+        let node = Node::derive(&self.node, Origin::Signals(signals), self.deadline());
+        let (ctx, cancel) = CancelFunc::pair(node.clone());
+        (ctx, cancel, CancelFunc { node: Some(node) })
     }
 }
 

@@ -23,6 +23,10 @@ impl fmt::Display for Context {
             steps.push(node);
             next = node.parent.as_ref();
         }
+        // A context of signals is named around its parent: all of them open first.
+        for _ in steps.iter().filter(|step| is_around(step)) {
+            f.write_str("signal.NotifyContext(")?;
+        }
         steps.into_iter().rev().try_for_each(|step| name(step, f))
     }
 }
@@ -34,6 +38,16 @@ impl fmt::Debug for Context {
     }
 }
 
+/// Whether the step's name is put around its parent's, not after it.
+fn is_around(node: &Node) -> bool {
+    #[cfg(unix)]
+    if let Kind::Cancel(scope) = &node.kind {
+        return matches!(scope.origin, Origin::Signals(_));
+    }
+    let _ = node;
+    false
+}
+
 fn name(node: &Node, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match &node.kind {
         Kind::Root { name, .. } => f.write_str(name),
@@ -41,6 +55,8 @@ fn name(node: &Node, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Kind::Value(entry) => write!(f, ".{entry}"),
         Kind::Cancel(scope) => match scope.origin {
             Origin::Token => f.write_str("context.FromToken"),
+            #[cfg(unix)]
+            Origin::Signals(signals) => write!(f, ", {signals})"),
             Origin::Cancel => f.write_str(".WithCancel"),
             Origin::Timeout(timeout) => {
                 write!(f, ".WithTimeout({timeout:?} [{}])", Left(scope.deadline))

@@ -90,6 +90,8 @@ pub(super) enum Origin {
     Deadline,
     Timeout(Duration),
     Token,
+    #[cfg(unix)]
+    Signals(crate::signal::Signals),
 }
 
 /// Why a scope ended.
