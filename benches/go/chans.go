@@ -58,8 +58,14 @@ func overChannels[V payload](name string) (workload, error) {
 		return pingPong[V], nil
 	case "stream":
 		return stream[V], nil
-	case "select-two":
-		return selectTwo[V], nil
+	case "select":
+		return selectAmong[V], nil
+	case "select-done":
+		return selectDone[V], nil
+	case "select-timer":
+		return selectTimer[V], nil
+	case "sieve":
+		return sieve[V], nil
 	}
 	return nil, fmt.Errorf("no such workload: %q", name)
 }
@@ -115,38 +121,6 @@ func stream[V payload](s sizes, ops uint64) (uint64, error) {
 	close(values)
 	receiving.Wait()
 	return tally{count.Load(), sum.Load()}.check(each * senders)
-}
-
-// selectTwo receives from two channels, each time from whichever has something, until both are closed.
-func selectTwo[V payload](s sizes, ops uint64) (uint64, error) {
-	each := (ops + 1) / 2
-	left, right := make(chan V, s.capacity), make(chan V, s.capacity)
-	for i, values := range []chan V{left, right} {
-		go func() {
-			feed(values, uint64(i)*each, each)
-			close(values)
-		}()
-	}
-	var t tally
-	for left != nil || right != nil {
-		select {
-		case value, ok := <-left:
-			if !ok {
-				left = nil
-				continue
-			}
-			t.count++
-			t.sum += numberOf(&value)
-		case value, ok := <-right:
-			if !ok {
-				right = nil
-				continue
-			}
-			t.count++
-			t.sum += numberOf(&value)
-		}
-	}
-	return t.check(each * 2)
 }
 
 func feed[V payload](values chan<- V, first, count uint64) {

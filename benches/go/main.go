@@ -1,7 +1,8 @@
 // Command gosched-bench-go does the harness's workloads in Go, as a Go programmer would write them.
 //
-// It is told the workload and its sizes by flags, takes the number of processors from GOMAXPROCS, and prints
-// nanoseconds per operation and the number of operations: the same line as the harness's own measurements.
+// It is told the workload and its sizes by flags, takes the number of processors from GOMAXPROCS, and prints its
+// figures (nanoseconds per operation, mostly) and the number of operations: the same line as the harness's own
+// measurements. Of a service it is the server, prints its port, and is measured from outside.
 // The work runs in a goroutine of its own, not in main's, as it does everywhere else.
 package main
 
@@ -20,10 +21,24 @@ type sizes struct {
 	capacity  int
 	senders   int
 	receivers int
+	count     int
 }
 
 // A workload does about ops operations and returns how many it did.
 type workload func(s sizes, ops uint64) (uint64, error)
+
+// Courses measure themselves: they return their figures and how many operations they did.
+var courses = map[string]func(s sizes) ([]float64, uint64, error){
+	"timers":            timers,
+	"ticker-under-hogs": tickerUnderHogs,
+	"parked":            parked,
+	"parked-in-one":     parkedInOne,
+}
+
+var services = map[string]func() error{
+	"echo": serveEcho,
+	"http": serveHTTP,
+}
 
 func main() {
 	name := flag.String("work", "", "the workload")
@@ -34,13 +49,27 @@ func main() {
 	flag.IntVar(&s.capacity, "cap", 0, "capacity of the channels")
 	flag.IntVar(&s.senders, "senders", 1, "sending goroutines")
 	flag.IntVar(&s.receivers, "receivers", 1, "receiving goroutines")
+	flag.IntVar(&s.count, "count", 0, "channels or goroutines")
 	flag.Parse()
 
+	if serve, found := services[*name]; found {
+		if err := serve(); err != nil {
+			fail(err)
+		}
+		return
+	}
+	done := make(chan error)
+	if course, found := courses[*name]; found {
+		go func() { done <- printed(course(s)) }()
+		if err := <-done; err != nil {
+			fail(err)
+		}
+		return
+	}
 	work, err := find(*name, *bytes)
 	if err != nil {
 		fail(err)
 	}
-	done := make(chan error)
 	go func() {
 		if *ops > 0 {
 			done <- once(work, s, *ops)
@@ -69,6 +98,8 @@ func find(name string, bytes int) (workload, error) {
 		return takeTurns, nil
 	case "skynet":
 		return skynet, nil
+	case "wake":
+		return wake, nil
 	}
 	switch bytes {
 	case 8:
@@ -103,6 +134,17 @@ func once(work workload, s sizes, ops uint64) error {
 		return err
 	}
 	took := time.Since(start)
-	fmt.Printf("%.3f %d\n", float64(took.Nanoseconds())/float64(done), done)
-	return nil
+	return printed([]float64{float64(took.Nanoseconds()) / float64(done)}, done, nil)
+}
+
+// printed prints a measurement, unless it failed.
+func printed(figures []float64, ops uint64, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, figure := range figures {
+		fmt.Printf("%.3f ", figure)
+	}
+	_, err = fmt.Println(ops)
+	return err
 }

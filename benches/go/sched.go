@@ -55,6 +55,29 @@ func takeTurns(_ sizes, ops uint64) (uint64, error) {
 	return each * turns, nil
 }
 
+// wake has a thread of its own send to a goroutine, and waits for the answer there. A goroutine that is locked to its
+// thread is as near as Go comes to a thread outside the runtime.
+func wake(_ sizes, ops uint64) (uint64, error) {
+	rung, answered := make(chan uint64), make(chan uint64)
+	go func() {
+		runtime.LockOSThread()
+		for number := range ops {
+			rung <- number
+			<-answered
+		}
+		close(rung)
+	}()
+	var heard uint64
+	for number := range rung {
+		heard++
+		answered <- number
+	}
+	if heard != ops {
+		return 0, fmt.Errorf("%d of %d rings were heard", heard, ops)
+	}
+	return ops, nil
+}
+
 // skynet adds up a million leaves, each a goroutine, through a tree of goroutines with ten children each.
 func skynet(_ sizes, ops uint64) (uint64, error) {
 	trees := (ops + leaves - 1) / leaves
