@@ -12,11 +12,6 @@ impl Lateness {
         self.0.push(late);
     }
 
-    /// All of another collection.
-    pub fn append(&mut self, other: Lateness) {
-        self.0.extend(other.0);
-    }
-
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.0.len() as u64
