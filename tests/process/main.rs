@@ -121,6 +121,12 @@ fn main() {
     #[cfg(unix)]
     cases.extend(sigquit::CASES);
     if let Ok(name) = env::var(CHILD) {
+        // A shell has its background jobs ignore SIGQUIT, and whatever they start.
+        #[cfg(unix)]
+        // SAFETY: to give a signal its default needs no handler.
+        unsafe {
+            libc::signal(libc::SIGQUIT, libc::SIG_DFL)
+        };
         let case = cases.iter().find(|case| case.name == name);
         return (case.expect("a case of that name").program)();
     }
