@@ -37,7 +37,7 @@ use super::wake::guarded;
 
 /// What is done when all goroutines wait for each other, for ever.
 ///
-/// That is told only where it is certain; see [`debug`](crate::debug#deadlocks) for what is not noticed.
+/// That is told only where it is certain: not where some goroutines go on, nor in a process with threads of another kind.
 ///
 /// Go: the fatal error "all goroutines are asleep - deadlock!", which cannot be switched off.
 ///
