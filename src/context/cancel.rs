@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::error::{Cause, ContextError, into_cause};
 use super::handle::Context;
 use super::tree::{End, Node, Origin};
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 use crate::signal::Signals;
 
 impl Context {
@@ -40,7 +40,7 @@ impl Context {
 
     /// A context named after signals, and the right to cancel it twice: for the user, and for whoever
     /// waits for the signals.
-    #[cfg(unix)]
+    #[cfg(all(unix, not(loom)))]
     pub(crate) fn with_signals(&self, signals: Signals) -> (Self, CancelFunc, CancelFunc) {
         let node = Node::derive(&self.node, Origin::Signals(signals), self.deadline());
         let (ctx, cancel) = CancelFunc::pair(node.clone());

@@ -40,7 +40,7 @@ impl fmt::Debug for Context {
 
 /// Whether the step's name is put around its parent's, not after it.
 fn is_around(node: &Node) -> bool {
-    #[cfg(unix)]
+    #[cfg(all(unix, not(loom)))]
     if let Kind::Cancel(scope) = &node.kind {
         return matches!(scope.origin, Origin::Signals(_));
     }
@@ -55,7 +55,7 @@ fn name(node: &Node, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Kind::Value(entry) => write!(f, ".{entry}"),
         Kind::Cancel(scope) => match scope.origin {
             Origin::Token => f.write_str("context.FromToken"),
-            #[cfg(unix)]
+            #[cfg(all(unix, not(loom)))]
             Origin::Signals(signals) => write!(f, ", {signals})"),
             Origin::Cancel => f.write_str(".WithCancel"),
             Origin::Timeout(timeout) => {

@@ -90,7 +90,7 @@ pub(super) enum Origin {
     Deadline,
     Timeout(Duration),
     Token,
-    #[cfg(unix)]
+    #[cfg(all(unix, not(loom)))]
     Signals(crate::signal::Signals),
 }
 
