@@ -36,11 +36,13 @@
 
 use std::collections::VecDeque;
 use std::ptr::NonNull;
+use std::task::Waker;
 
 use super::buf::{Ring, drop_each};
 use super::lock::Lock;
+use super::op::Side;
 use super::ready::{Ready, WakeList};
-use super::sudog::{State, WaitQueue};
+use super::sudog::{State, Sudog, WaitQueue, Who};
 use crate::loom::cell::UnsafeCell;
 use crate::loom::sync::atomic::{AtomicUsize, Ordering};
 
@@ -63,8 +65,8 @@ impl Mirror {
     /// Above the count, which is the low bits ([`Hchan::MAX_CAPACITY`]).
     const CLOSED: usize = 1 << (usize::BITS - 1);
     /// Somebody is in the queue of receivers, or of senders.
-    const RECVQ: usize = 1 << (usize::BITS - 2);
-    const SENDQ: usize = 1 << (usize::BITS - 3);
+    pub(super) const RECVQ: usize = 1 << (usize::BITS - 2);
+    pub(super) const SENDQ: usize = 1 << (usize::BITS - 3);
     /// Among the values are some that were given back.
     const RETURNED: usize = 1 << (usize::BITS - 4);
     const COUNT: usize = Self::RETURNED - 1;
@@ -254,6 +256,86 @@ impl<T> Hchan<T> {
                 ((*core).ring.pop_unchecked(), seq)
             }
         }))
+    }
+
+    /// Sends what is in `slot`, if that is nothing but giving it to a parked receiver: the channel is
+    /// open and empty, and the first in the queue is a task by itself.
+    #[inline]
+    pub(super) fn hand_off(&self, slot: &mut Option<T>) -> Option<Ready> {
+        self.meet(Mirror::RECVQ, |core| {
+            // SAFETY: locked (I7); settled at once.
+            let receiver = unsafe { core.recvq.choose_task() }?;
+            let seq = core.next_seq();
+            let value = slot.take().expect("a send has a value");
+            Some((receiver.give(value, seq), core.recvq.is_empty()))
+        })
+    }
+
+    /// Receives into `slot`, which is empty, if that is nothing but taking it from a parked sender: as
+    /// `hand_off`. The number of the value comes with it.
+    #[inline]
+    pub(super) fn take_over(&self, slot: &mut Option<T>) -> Option<(Ready, u64)> {
+        let mut seq = 0;
+        let ready = self.meet(Mirror::SENDQ, |core| {
+            // SAFETY: as in `hand_off`.
+            let sender = unsafe { core.sendq.choose_task() }?;
+            seq = core.next_seq();
+            let (value, ready) = sender.take();
+            *slot = value;
+            Some((ready, core.sendq.is_empty()))
+        })?;
+        Some((ready, seq))
+    }
+
+    /// Under the lock, if there is nothing in the channel but waiters in this one queue: serves one of
+    /// them, and says whether the queue is empty then.
+    #[inline]
+    fn meet(
+        &self,
+        queue: usize,
+        serve: impl FnOnce(&mut Core<T>) -> Option<(Ready, bool)>,
+    ) -> Option<Ready> {
+        // Relaxed: a hint, which is looked at again under the lock.
+        if self.mirror.load(Ordering::Relaxed) != queue {
+            return None;
+        }
+        let _locked = self.lock.lock();
+        // Relaxed: only written under the lock, which we hold.
+        if self.mirror.load(Ordering::Relaxed) != queue {
+            return None;
+        }
+        // SAFETY: I7: it is locked.
+        let (ready, was_last) = self.core.with_mut(|core| serve(unsafe { &mut *core }))?;
+        if was_last {
+            // Ordering: Release pairs with the Acquire of `mirror`.
+            self.mirror.store(0, Ordering::Release);
+        }
+        Some(ready)
+    }
+
+    /// Parks `node`, if by the picture of this moment it must wait; else the waker comes back.
+    ///
+    /// # Safety
+    ///
+    /// The node is `FRESH` and pinned, and its drop unlinks it (op I2).
+    #[inline]
+    pub(super) unsafe fn park<S: Side>(
+        &self,
+        node: NonNull<Sudog<T>>,
+        waker: Waker,
+    ) -> Option<Waker> {
+        let _locked = self.lock.lock();
+        // Relaxed: only written under the lock, which we hold. By I8 it tells all.
+        let mirror = self.mirror.load(Ordering::Relaxed);
+        if S::may_run(Mirror(mirror), self.capacity) {
+            return Some(waker);
+        }
+        // SAFETY: I7: it is locked; the rest is the caller's promise.
+        self.core
+            .with_mut(|core| unsafe { S::queue(&mut *core).push(node, Who::Task(waker)) });
+        // Ordering: Release pairs with the Acquire of `mirror`.
+        self.mirror.store(mirror | S::QUEUE, Ordering::Release);
+        None
     }
 
     /// Runs `f` on the channel under its lock.

@@ -15,7 +15,7 @@
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::hchan::{Core, Hchan, Mirror, Outcome};
 use super::lock::Lock;
@@ -49,10 +49,18 @@ mod side {
         ///
         /// The slot is the caller's (sudog's table).
         unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Option<T>, u64)>;
+        /// Does it where that is nothing but serving a waiter on the other side.
+        ///
+        /// # Safety
+        ///
+        /// As for `quick`; the node is not parked.
+        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Ready, u64)>;
         /// Tries to do it; under the lock.
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome;
         /// Where it parks.
         fn queue<T>(core: &mut Core<T>) -> &mut WaitQueue<T>;
+        /// What the mirror says of that queue.
+        const QUEUE: usize;
         /// Whether it could end at once; `false` is certain.
         fn may_run(mirror: Mirror, capacity: usize) -> bool;
         /// Whether it would find the channel closed.
@@ -66,6 +74,12 @@ mod side {
         unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Option<T>, u64)> {
             // SAFETY: passed on.
             unsafe { node.slot(|slot| chan.push(slot)) }.then_some((None, 0))
+        }
+        #[inline]
+        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Ready, u64)> {
+            // SAFETY: passed on.
+            let ready = unsafe { node.slot(|slot| chan.hand_off(slot)) }?;
+            Some((ready, 0))
         }
         #[inline]
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
@@ -83,6 +97,7 @@ mod side {
         fn is_closed(mirror: Mirror) -> bool {
             mirror.is_closed()
         }
+        const QUEUE: usize = Mirror::SENDQ;
         const RECEIVES: bool = false;
     }
 
@@ -90,6 +105,11 @@ mod side {
         #[inline]
         unsafe fn quick<T>(chan: &Hchan<T>, _node: &Sudog<T>) -> Option<(Option<T>, u64)> {
             chan.pop().map(|(value, seq)| (Some(value), seq))
+        }
+        #[inline]
+        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Ready, u64)> {
+            // SAFETY: passed on.
+            unsafe { node.slot(|slot| chan.take_over(slot)) }
         }
         #[inline]
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
@@ -107,6 +127,7 @@ mod side {
         fn is_closed(mirror: Mirror) -> bool {
             mirror.is_drained()
         }
+        const QUEUE: usize = Mirror::RECVQ;
         const RECEIVES: bool = true;
     }
 }
@@ -194,16 +215,16 @@ impl<T, S: Side> Op<T, S> {
         unsafe { self.node.slot(Option::take) }
     }
 
-    /// The common case of `poll`, small enough to be part of its caller: a push or a pop, and nobody
-    /// else has to do with it.
+    /// The common cases of `poll`, small enough to be part of its caller: a counterpart has served it, or
+    /// it is a push or a pop with which nobody else has to do.
     #[inline]
     pub(super) fn quick(self: Pin<&mut Self>) -> Option<Option<T>> {
-        let chan = self.hchan()?;
-        if self.node.state() != State::Fresh {
-            return None;
-        }
-        // SAFETY: fresh, so the slot is the owner's.
-        let (left, _) = unsafe { S::quick(chan, &self.node) }?;
+        let left = match self.node.state() {
+            State::Served => return Some(self.end()),
+            // SAFETY: fresh, so the slot is the owner's.
+            State::Fresh => unsafe { S::quick(self.hchan()?, &self.node) }?.0,
+            _ => return None,
+        };
         self.node.set_state(State::Over);
         Some(left)
     }
@@ -234,20 +255,42 @@ impl<T, S: Side> Op<T, S> {
         if S::is_closed(mirror) {
             return Poll::Ready(());
         }
-        // Cloning a waker is foreign code: it is done before the lock, where waiting is likely.
-        let mut waker = if S::may_run(mirror, chan.capacity()) {
-            None
-        } else {
-            Some(keep(cx.waker()))
-        };
+        if S::may_run(mirror, chan.capacity()) {
+            // SAFETY: fresh, so the slot is the owner's.
+            if let Some((ready, _)) = unsafe { S::meet(chan, &this.node) } {
+                ready.fire();
+                return Poll::Ready(());
+            }
+            return this.run_or_park(chan, None, cx);
+        }
+        // Cloning a waker is foreign code: it is done before the lock.
+        let waker = keep(cx.waker());
+        // SAFETY: fresh, pinned, and `drop` unlinks (I2).
+        match unsafe { chan.park::<S>(NonNull::from(&this.node), waker) } {
+            None => Poll::Pending,
+            waker => this.run_or_park(chan, waker, cx),
+        }
+    }
+
+    /// All that can be, one after the other.
+    #[inline(never)]
+    fn run_or_park(
+        &self,
+        chan: &Hchan<T>,
+        mut waker: Option<Waker>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         loop {
             let tried = chan.with(|core| {
                 // SAFETY: locked, and the node is fresh.
-                let outcome = unsafe { this.node.slot(|slot| S::run(core, slot)) };
-                if let (Outcome::Block, Some(waker)) = (&outcome, waker.take()) {
-                    // SAFETY: locked, fresh, pinned, and `drop` unlinks (I2).
-                    unsafe { S::queue(core).push(NonNull::from(&this.node), Who::Task(waker)) };
-                    return None;
+                let outcome = unsafe { self.node.slot(|slot| S::run(core, slot)) };
+                if matches!(outcome, Outcome::Block) {
+                    if let Some(waker) = waker.take() {
+                        let node = NonNull::from(&self.node);
+                        // SAFETY: locked, fresh, pinned, and `drop` unlinks (I2).
+                        unsafe { S::queue(core).push(node, Who::Task(waker)) };
+                        return None;
+                    }
                 }
                 Some(outcome)
             });
@@ -273,16 +316,16 @@ impl<T, S: Side> Op<T, S> {
         loop {
             let (poll, old) = chan.with(|_| {
                 if node.state() != State::Queued {
-                    return (Some(Poll::Ready(())), Who::Nobody);
+                    return (Some(Poll::Ready(())), None);
                 }
-                // SAFETY: locked and queued.
+                // SAFETY: locked and queued, and by itself: no arm of a select is polled alone.
                 unsafe {
                     if node.wakes(cx.waker()) {
-                        return (Some(Poll::Pending), Who::Nobody);
+                        return (Some(Poll::Pending), None);
                     }
                     match waker.take() {
-                        Some(waker) => (Some(Poll::Pending), node.set_who(Who::Task(waker))),
-                        None => (None, Who::Nobody),
+                        Some(waker) => (Some(Poll::Pending), node.set_waker(waker)),
+                        None => (None, None),
                     }
                 }
             });
@@ -400,11 +443,12 @@ impl<T, S: Side> Op<T, S> {
             State::Served | State::Closed | State::Left => {}
         }
         // SAFETY: it is in no queue, so `held` is the owner's.
-        let who = unsafe { this.node.set_who(Who::Nobody) };
-        if let Who::Select(word, _) = who {
+        let (waker, word) = unsafe { this.node.forget() };
+        if let Some(word) = word {
             // SAFETY: the word lives until all that enlisted have left (word I4), as we do here.
             unsafe { word.as_ref().leave() };
         }
+        drop(waker);
     }
 
     #[cold]

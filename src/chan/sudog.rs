@@ -22,13 +22,15 @@
 //! 5. A receiver's node that is `SERVED` holds its value; a sender's that is `SERVED` holds none, and
 //!    one that is `CLOSED` holds it still.
 //! 6. `held` is filled in when the state leaves `FRESH` for any but `OVER`, and read in no other.
+//! 7. A `Waker` in `held` is in its parts, so that it shares its place with the select's word: a node
+//!    is half as much again otherwise, and there is one in each operation that anybody waits in.
 //!
 //! What it does not do: it takes no lock and wakes nobody.
 
 use std::marker::PhantomPinned;
-use std::mem::MaybeUninit;
-use std::ptr::NonNull;
-use std::task::Waker;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::{self, NonNull};
+use std::task::{RawWakerVTable, Waker};
 
 use super::ready::Ready;
 use crate::loom::cell::UnsafeCell;
@@ -77,14 +79,63 @@ pub(crate) enum Who {
     Select(NonNull<Word>, u32),
 }
 
-/// The part of a node that belongs to the queue. Nothing in it has to be dropped but a `Waker`, which
+impl Who {
+    /// In parts (I7): the address, the table of a waker, and the number of an arm.
+    #[inline]
+    fn into_parts(self) -> (*const (), Option<&'static RawWakerVTable>, u64) {
+        match self {
+            Self::Nobody => (ptr::null(), None, 0),
+            Self::Task(waker) => {
+                let waker = ManuallyDrop::new(waker);
+                (waker.data(), Some(waker.vtable()), 0)
+            }
+            Self::Select(word, index) => (word.as_ptr().cast_const().cast(), None, index.into()),
+        }
+    }
+}
+
+/// The part of a node that belongs to the queue. Nothing in it has to be dropped but a waker, which
 /// whoever takes the node out of its queue takes, too.
 struct Held<T> {
     prev: Option<NonNull<Sudog<T>>>,
     next: Option<NonNull<Sudog<T>>>,
-    who: Who,
-    /// Where the value in a receiver's slot stood among all values that left the channel.
+    /// The data of the task's waker; or the word of the select, where there is no table; or null.
+    who: *const (),
+    table: Option<&'static RawWakerVTable>,
+    /// While it is queued, the arm's number in its select. Then, where the value in a receiver's slot
+    /// stood among all values that left the channel.
     seq: u64,
+}
+
+impl<T> Held<T> {
+    fn new(prev: Option<NonNull<Sudog<T>>>, who: Who) -> Self {
+        let (who, table, seq) = who.into_parts();
+        Self {
+            prev,
+            next: None,
+            who,
+            table,
+            seq,
+        }
+    }
+
+    /// Takes the task's waker out, if there is one.
+    #[inline]
+    fn take_waker(&mut self) -> Option<Waker> {
+        let table = self.table.take()?;
+        let data = std::mem::replace(&mut self.who, ptr::null());
+        // SAFETY: I7: the parts are those of a waker that nobody else has; they are taken out.
+        Some(unsafe { Waker::new(data, table) })
+    }
+
+    /// The word of the select, if it is an arm of one.
+    #[inline]
+    fn word(&self) -> Option<NonNull<Word>> {
+        match self.table {
+            Some(_) => None,
+            None => NonNull::new(self.who.cast_mut().cast()),
+        }
+    }
 }
 
 /// A waiter.
@@ -175,23 +226,45 @@ impl<T> Sudog<T> {
         // SAFETY: passed on.
         unsafe {
             self.fill(Held {
-                prev: None,
-                next: None,
-                who: Who::Nobody,
                 seq,
+                ..Held::new(None, Who::Nobody)
             });
         }
     }
 
-    /// Replaces whom to tell; the former is handed back, to be dropped without a lock.
+    /// Replaces the task to wake; the former waker is handed back, to be dropped without a lock.
+    ///
+    /// # Safety
+    ///
+    /// By the table `held` belongs to the caller; the node is no arm of a select.
+    #[inline]
+    pub(crate) unsafe fn set_waker(&self, waker: Waker) -> Option<Waker> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.held(|held| {
+                let before = held.take_waker();
+                (held.who, held.table, _) = Who::Task(waker).into_parts();
+                before
+            })
+        }
+    }
+
+    /// Forgets whom to tell: a waker, to be dropped without a lock, or the word of a select.
     ///
     /// # Safety
     ///
     /// By the table `held` belongs to the caller.
     #[inline]
-    pub(crate) unsafe fn set_who(&self, who: Who) -> Who {
+    pub(crate) unsafe fn forget(&self) -> (Option<Waker>, Option<NonNull<Word>>) {
         // SAFETY: the caller's promise.
-        unsafe { self.held(|held| std::mem::replace(&mut held.who, who)) }
+        unsafe {
+            self.held(|held| {
+                let word = held.word();
+                let waker = held.take_waker();
+                held.who = ptr::null();
+                (waker, word)
+            })
+        }
     }
 
     /// Whether waking the node would wake this task.
@@ -200,8 +273,14 @@ impl<T> Sudog<T> {
     ///
     /// By the table `held` belongs to the caller.
     pub(crate) unsafe fn wakes(&self, waker: &Waker) -> bool {
-        // SAFETY: the caller's promise.
-        unsafe { self.held(|held| matches!(&held.who, Who::Task(own) if wakes_same(own, waker))) }
+        // SAFETY: the caller's promise; I7: the parts are those of a waker, which is only looked at.
+        unsafe {
+            self.held(|held| {
+                held.table.is_some_and(|table| {
+                    wakes_same(&ManuallyDrop::new(Waker::new(held.who, table)), waker)
+                })
+            })
+        }
     }
 
     /// Where the slot's value stood.
@@ -290,15 +369,11 @@ impl<T> WaitQueue<T> {
     ///
     /// The channel's lock is held; the node is `FRESH`, pinned, and its owner will call `unlink`
     /// before it frees a `QUEUED` node (I3).
+    #[inline]
     pub(crate) unsafe fn push(&mut self, node: NonNull<Sudog<T>>, who: Who) {
         // SAFETY: a fresh node is the caller's, and the tail is queued: under the lock it is ours.
         unsafe {
-            node.as_ref().fill(Held {
-                prev: self.tail,
-                next: None,
-                who,
-                seq: 0,
-            });
+            node.as_ref().fill(Held::new(self.tail, who));
             match self.tail {
                 Some(tail) => tail.as_ref().held(|held| held.next = Some(node)),
                 None => self.head = Some(node),
@@ -313,6 +388,7 @@ impl<T> WaitQueue<T> {
     /// # Safety
     ///
     /// The channel's lock is held and the node is in this queue.
+    #[inline]
     pub(crate) unsafe fn unlink(&mut self, node: NonNull<Sudog<T>>) {
         // SAFETY: all three nodes are queued: under the lock they are ours.
         unsafe {
@@ -337,9 +413,29 @@ impl<T> WaitQueue<T> {
     /// # Safety
     ///
     /// The channel's lock is held, and until the node is settled.
+    #[inline]
     pub(crate) unsafe fn choose(&mut self) -> Option<Chosen<T>> {
         // SAFETY: passed on.
         unsafe { self.choose_or(false) }
+    }
+
+    /// Takes out the first waiter if it is a task by itself, no arm of a select.
+    ///
+    /// # Safety
+    ///
+    /// As for `choose`.
+    #[inline]
+    pub(crate) unsafe fn choose_task(&mut self) -> Option<Chosen<T>> {
+        let node = self.head?;
+        // SAFETY: the node is queued: under the lock it is alive (I3), ours, and in this queue.
+        unsafe {
+            let waker = node.as_ref().held(Held::take_waker)?;
+            self.unlink(node);
+            Some(Chosen {
+                node,
+                waker: Some(waker),
+            })
+        }
     }
 
     /// As `choose`, for a channel that has just been closed: busy selects lose their place too,
@@ -353,7 +449,6 @@ impl<T> WaitQueue<T> {
         unsafe { self.choose_or(true) }
     }
 
-    #[inline]
     unsafe fn choose_or(&mut self, drop_busy: bool) -> Option<Chosen<T>> {
         let mut at = self.head;
         while let Some(node) = at {
@@ -361,12 +456,9 @@ impl<T> WaitQueue<T> {
             // is alive while its arm is queued (word I4).
             let (next, serve) = unsafe {
                 node.as_ref().held(|held| {
-                    let serve = match &held.who {
-                        Who::Select(word, index) => word.as_ref().serve(*index),
-                        _ => match std::mem::replace(&mut held.who, Who::Nobody) {
-                            Who::Task(waker) => Serve::Won(Some(waker)),
-                            _ => Serve::Won(None),
-                        },
+                    let serve = match held.word() {
+                        Some(word) => word.as_ref().serve(held.seq as u32),
+                        None => Serve::Won(held.take_waker()),
                     };
                     (held.next, serve)
                 })

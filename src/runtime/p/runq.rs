@@ -83,8 +83,14 @@ impl<T> Local<'_, T> {
     /// overflowed): there is something for others to take.
     #[inline]
     pub(crate) fn push_next(&self, item: *mut T, overflow: &impl Overflow<T>) -> bool {
-        // Ordering: Release publishes the goroutine to whoever takes it; Acquire pairs with the
-        // Release of the swap that put the displaced one there (this owner's, or a former one's).
+        // Relaxed: only the owner makes it non-null (runq I3): while it is null, nobody writes to it.
+        if self.0.runnext.load(Ordering::Relaxed).is_null() {
+            // Ordering: Release publishes the goroutine to whoever takes it (`take_next`).
+            self.0.runnext.store(item, Ordering::Release);
+            return false;
+        }
+        // Ordering: Release as above; Acquire pairs with the Release that put the displaced one there
+        // (this owner's, or a former one's).
         let displaced = self.0.runnext.swap(item, Ordering::AcqRel);
         if displaced.is_null() {
             return false;
