@@ -330,12 +330,54 @@ impl<T> Hchan<T> {
         if S::may_run(Mirror(mirror), self.capacity) {
             return Some(waker);
         }
+        // SAFETY: locked; the rest is the caller's promise.
+        unsafe { self.park_locked::<S>(node, Who::Task(waker)) };
+        None
+    }
+
+    /// Parks `node`.
+    ///
+    /// # Safety
+    ///
+    /// As for `park`; and the caller holds `self.lock`.
+    #[inline]
+    pub(super) unsafe fn park_locked<S: Side>(&self, node: NonNull<Sudog<T>>, who: Who) {
         // SAFETY: I7: it is locked; the rest is the caller's promise.
         self.core
-            .with_mut(|core| unsafe { S::queue(&mut *core).push(node, Who::Task(waker)) });
+            .with_mut(|core| unsafe { S::queue(&mut *core).push(node, who) });
+        // Relaxed: only written under the lock, which the caller holds.
+        let mirror = self.mirror.load(Ordering::Relaxed) | S::QUEUE;
         // Ordering: Release pairs with the Acquire of `mirror`.
-        self.mirror.store(mirror | S::QUEUE, Ordering::Release);
-        None
+        self.mirror.store(mirror, Ordering::Release);
+    }
+
+    /// Takes `node` out of its queue, if it is still in it; then it is fresh.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node, which was parked here and has not been settled by its owner.
+    #[inline]
+    pub(super) unsafe fn unpark<S: Side>(&self, node: &Sudog<T>) {
+        let _locked = self.lock.lock();
+        // Decided by now: states leave `QUEUED` under this lock only.
+        if node.state() != State::Queued {
+            return;
+        }
+        let is_empty = self.core.with_mut(|core| {
+            // SAFETY: I7: it is locked, and the node is queued there.
+            unsafe {
+                let queue = S::queue(&mut *core);
+                queue.unlink(NonNull::from(node));
+                queue.is_empty()
+            }
+        });
+        node.set_state(State::Fresh);
+        if is_empty {
+            // Relaxed: only written under the lock, which we hold.
+            let mirror = self.mirror.load(Ordering::Relaxed) & !S::QUEUE;
+            // Ordering: Release pairs with the Acquire of `mirror`.
+            self.mirror.store(mirror, Ordering::Release);
+        }
     }
 
     /// Runs `f` on the channel under its lock.

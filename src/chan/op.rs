@@ -13,6 +13,7 @@
 //! value with it, or the counterpart has finished.
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
@@ -155,6 +156,20 @@ impl<T, S: Side> Op<T, S> {
         Self {
             chan,
             node: Sudog::new(value),
+            _side: PhantomData,
+        }
+    }
+
+    /// The same operation in a new place. One that can be moved has not begun, so nothing of its node is
+    /// in use: making a new one writes a few words where a move would copy them all.
+    #[inline]
+    pub(super) fn renew(self) -> Self {
+        let this = ManuallyDrop::new(self);
+        debug_assert!(this.node.state() == State::Fresh);
+        Self {
+            chan: this.chan,
+            // SAFETY: fresh, so the slot is the owner's; the old node is forgotten.
+            node: Sudog::new(unsafe { this.node.slot(Option::take) }),
             _side: PhantomData,
         }
     }
@@ -371,9 +386,15 @@ impl<T, S: Side> Op<T, S> {
     /// The caller holds the lock of `self.lock()`.
     pub(crate) unsafe fn attempt_locked(self: Pin<&mut Self>, ready: &mut Ready) -> bool {
         let this = self.as_ref().get_ref();
+        let Some(chan) = this.hchan() else {
+            return false;
+        };
+        // Under the lock the picture is that of this moment.
+        if !S::may_run(chan.mirror(), chan.capacity()) {
+            return false;
+        }
         // SAFETY: passed on.
-        this.hchan()
-            .is_some_and(|chan| unsafe { chan.with_locked(|core| this.attempt_on(core, ready)) })
+        unsafe { chan.with_locked(|core| this.attempt_on(core, ready)) }
     }
 
     /// # Safety
@@ -427,9 +448,7 @@ impl<T, S: Side> Op<T, S> {
         // SAFETY: the caller's promise; the node is fresh and pinned, and `drop` unlinks (I2).
         unsafe {
             word.as_ref().enlist();
-            chan.with_locked(|core| {
-                S::queue(core).push(NonNull::from(&this.node), Who::Select(word, index));
-            });
+            chan.park_locked::<S>(NonNull::from(&this.node), Who::Select(word, index));
         }
     }
 
@@ -454,14 +473,8 @@ impl<T, S: Side> Op<T, S> {
     #[cold]
     fn unqueue(&self) {
         let chan = self.hchan().expect("only a channel parks");
-        chan.with(|core| {
-            // Decided by now: states leave `QUEUED` under this lock only.
-            if self.node.state() == State::Queued {
-                // SAFETY: locked, and it is queued there.
-                unsafe { S::queue(core).unlink(NonNull::from(&self.node)) };
-                self.node.set_state(State::Fresh);
-            }
-        });
+        // SAFETY: the owner's own node, of this channel.
+        unsafe { chan.unpark::<S>(&self.node) };
     }
 
     /// Gives back what was received and never handed out (I3).

@@ -49,6 +49,15 @@ impl<'a, T> Recv<'a, T> {
         }
     }
 
+    /// See `Op::renew`.
+    #[inline]
+    pub(crate) fn renew(self) -> Self {
+        Self {
+            op: self.op.renew(),
+            ..self
+        }
+    }
+
     #[inline]
     pub(crate) fn op(self: Pin<&mut Self>) -> Pin<&mut Op<T, Receiving>> {
         self.project().op

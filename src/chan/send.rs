@@ -52,6 +52,15 @@ impl<'a, T> Send<'a, T> {
         }
     }
 
+    /// See `Op::renew`.
+    #[inline]
+    pub(crate) fn renew(self) -> Self {
+        Self {
+            op: self.op.renew(),
+            ..self
+        }
+    }
+
     #[inline]
     pub(crate) fn op(self: Pin<&mut Self>) -> Pin<&mut Op<T, Sending>> {
         self.project().op

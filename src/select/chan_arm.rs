@@ -38,7 +38,7 @@ pub trait ChanOp {
 }
 
 macro_rules! chan_op {
-    ($future:ident, $side:ident, $output:ty) => {
+    ($future:ident, $side:ident, $output:ty, $renew:expr) => {
         impl<T> ChanOp for $future<'_, T> {
             type Value = T;
             type Side = $side;
@@ -63,15 +63,17 @@ macro_rules! chan_op {
 
             #[inline]
             fn into_arm(this: Option<Self>) -> Self::Arm {
-                ChanArm { future: this }
+                ChanArm {
+                    future: this.map($renew),
+                }
             }
         }
     };
 }
 
-chan_op!(Recv, Receiving, Option<T>);
-chan_op!(Send, Sending, Result<(), SendError<T>>);
-chan_op!(SendFrom, Sending, Result<(), SendError<T>>);
+chan_op!(Recv, Receiving, Option<T>, Recv::renew);
+chan_op!(Send, Sending, Result<(), SendError<T>>, Send::renew);
+chan_op!(SendFrom, Sending, Result<(), SendError<T>>, |send| send);
 
 /// An arm around one of the three; `None` where it is switched off.
 #[pin_project]

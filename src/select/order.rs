@@ -28,6 +28,7 @@ pub(super) fn first(len: usize, biased: bool) -> usize {
 
 impl Order {
     /// The rest of the order whose first place was drawn by [`first`].
+    #[inline]
     pub(super) fn starting_with(first: usize, len: usize, biased: bool) -> Self {
         let mut order = Self {
             packed: 0xfedc_ba98_7654_3210,
@@ -44,6 +45,7 @@ impl Order {
     }
 
     /// The arm to look at in place `at`; places are asked for from 0 on.
+    #[inline]
     pub(super) fn at(&mut self, at: usize) -> usize {
         if at >= self.drawn {
             self.swap(at, at + below(self.len - at));
@@ -56,6 +58,7 @@ impl Order {
         }
     }
 
+    #[inline]
     fn swap(&mut self, a: usize, b: usize) {
         if self.len <= PACKED {
             let differ = (self.packed >> (4 * a) ^ self.packed >> (4 * b)) & 15;

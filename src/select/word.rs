@@ -148,6 +148,7 @@ impl Word {
 }
 
 impl Drop for Word {
+    #[inline]
     fn drop(&mut self) {
         // I4 cannot be given up by unwinding: counterparts would follow a dangling pointer. Only one
         // who drives the engine by hand and drops it before its arms comes here.
