@@ -24,6 +24,10 @@ pub(crate) enum Turn {
 pub(crate) trait Runner {
     /// Runs what is the user's in it: the poll, or the drop of the future.
     fn leased<R>(&self, user: impl FnOnce() -> R) -> R;
+
+    /// The same for the poll; and how many of the goroutine's wakers were kept in it and are yet to be
+    /// counted (state I6).
+    fn polling<R>(&self, poll: impl FnOnce() -> R) -> (R, usize);
 }
 
 /// A runner without a P that could be lost meanwhile.
@@ -32,6 +36,10 @@ pub(crate) struct Unleased;
 impl Runner for Unleased {
     fn leased<R>(&self, user: impl FnOnce() -> R) -> R {
         user()
+    }
+
+    fn polling<R>(&self, poll: impl FnOnce() -> R) -> (R, usize) {
+        (poll(), 0)
     }
 }
 
@@ -50,12 +58,14 @@ pub(crate) unsafe fn run(g: G, m: &impl Runner) -> Turn {
                 header.begin_turn();
                 let waker = waker::borrowed(g);
                 let mut cx = Context::from_waker(&waker);
-                if m.leased(|| g.poll(&mut cx)).is_pending() {
-                    return match header.state.to_idle() {
+                let (polled, kept) = m.polling(|| g.poll(&mut cx));
+                if polled.is_pending() {
+                    return match header.state.to_idle(kept) {
                         ToIdle::Parked => Turn::Parked,
                         ToIdle::Requeue => Turn::Requeue(g),
                     };
                 }
+                header.state.add_kept(kept);
             }
             ToRunning::Cancel => m.leased(|| g.cancel()),
         }

@@ -33,6 +33,10 @@
 //! - **state I4**: the memory is given back by whoever drops the last reference, and by nobody else.
 //! - **state I5**: the join waker's slot belongs to the `JoinHandle` while JOIN_WAKER is 0, and is
 //!   read-only while it is 1; the handle may clear JOIN_WAKER only while DONE is 0.
+//! - **state I6**: while RUNNING, the counts may be too low by the wakers that were kept in this poll and
+//!   that `to_idle` or `add_kept` has yet to count: a counterpart may have given one up already, and the
+//!   fields below zero borrow from what is above. They never look like a last reference: the alive one is
+//!   there (state I3), and `x * REF + y * OWN` is what the last one leaves only for the true counts.
 
 use crate::loom::sync::atomic::{AtomicUsize, Ordering};
 
@@ -54,6 +58,9 @@ const OWN: usize = 0;
 const REFS: usize = (OWN - 1) & !(REF - 1);
 #[cfg(not(target_pointer_width = "64"))]
 const REFS: usize = !(REF - 1);
+/// Whether wakers that are kept in a poll may be counted at its end (state I6): without a count of their own
+/// one of them would look like the last reference.
+pub(crate) const COUNTS_LATE: bool = OWN != 0;
 /// At birth: about to be queued, with the alive reference and the join handle's.
 const FRESH: usize = SCHEDULED | JOIN_INTEREST | (2 * REF);
 
@@ -149,7 +156,8 @@ impl State {
     pub(crate) fn to_running(&self) -> ToRunning {
         // Ordering: Acquire pairs with the Release of the previous `to_idle` (the frame) and of the
         // wake that queued it (what the waker wrote); Release keeps the word's release chain.
-        let prev = self.0.fetch_xor(SCHEDULED | RUNNING, Ordering::AcqRel);
+        // SCHEDULED is set and RUNNING is not, so adding the difference changes just these.
+        let prev = self.0.fetch_add(RUNNING - SCHEDULED, Ordering::AcqRel);
         debug_assert_eq!(prev & (SCHEDULED | RUNNING | DONE), SCHEDULED, "state I2");
         if prev & ABORTED == 0 {
             ToRunning::Poll
@@ -158,16 +166,26 @@ impl State {
         }
     }
 
-    /// Poll → parked or requeue.
+    /// Poll → parked or requeue. So many wakers were kept in the poll and not counted yet.
     #[inline]
-    pub(crate) fn to_idle(&self) -> ToIdle {
+    pub(crate) fn to_idle(&self, kept: usize) -> ToIdle {
+        let change = (kept * (REF + OWN)).wrapping_sub(RUNNING);
         // Ordering: Release publishes the frame to the next `to_running`.
-        let prev = self.0.fetch_and(!RUNNING, Ordering::Release);
+        let prev = self.0.fetch_add(change, Ordering::Release);
         debug_assert_eq!(prev & (RUNNING | DONE), RUNNING);
         if prev & SCHEDULED == 0 {
             ToIdle::Parked
         } else {
             ToIdle::Requeue
+        }
+    }
+
+    /// Counts wakers that were kept in the poll, if it is not followed by `to_idle`.
+    #[inline]
+    pub(crate) fn add_kept(&self, kept: usize) {
+        if kept > 0 {
+            // Relaxed: as in `add_ref`.
+            self.0.fetch_add(kept * (REF + OWN), Ordering::Relaxed);
         }
     }
 
@@ -193,7 +211,8 @@ impl State {
     pub(crate) fn complete(&self) -> Completed {
         // Ordering: Release publishes the result to the Acquire in `is_done`; Acquire pairs with the
         // Release in `set_join_waker`, which published the waker's slot.
-        let prev = self.0.fetch_xor(RUNNING | DONE, Ordering::AcqRel);
+        // RUNNING is set and DONE is not: as in `to_running`.
+        let prev = self.0.fetch_add(DONE - RUNNING, Ordering::AcqRel);
         debug_assert_eq!(prev & (RUNNING | DONE), RUNNING);
         Completed {
             join_interest: prev & JOIN_INTEREST != 0,
@@ -212,7 +231,7 @@ impl State {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
             let claims = now & (SCHEDULED | DONE) == 0;
-            let next = if claims { now | SCHEDULED } else { now } - dec;
+            let next = if claims { now | SCHEDULED } else { now }.wrapping_sub(dec);
             // Ordering: Release publishes what the waker wrote to the `to_running` that follows, also
             // when SCHEDULED was set before: hence the exchange even where the bits stay as they are.
             // Acquire is for the one that drops the last reference.
@@ -331,8 +350,9 @@ impl State {
     pub(crate) fn add_ref(&self) {
         // Relaxed: a new reference is made from one that is held.
         let prev = self.0.fetch_add(REF, Ordering::Relaxed);
-        if prev & REFS > REFS / 2 {
-            // Wakers were leaked by the billion: as for `Arc`, memory safety is at stake.
+        if (REFS / 2..REFS / 4 * 3).contains(&(prev & REFS)) {
+            // Wakers were leaked by the billion: as for `Arc`, memory safety is at stake. (Above, it is a
+            // count below zero, state I6.)
             std::process::abort();
         }
     }
@@ -350,8 +370,7 @@ impl State {
     pub(crate) fn drop_own(&self) -> bool {
         // Ordering: as in `drop_ref`.
         let prev = self.0.fetch_sub(REF + OWN, Ordering::AcqRel);
-        debug_assert!(prev & REFS >= REF);
-        prev & REFS == REF
+        prev & !(REF - 1) == REF + OWN
     }
 
     /// True when it is parked, and all wakers that there are of it lie in waiting places of ours: nobody but
@@ -373,7 +392,6 @@ impl State {
         // Ordering: Release so that this owner's accesses come before the dealloc; Acquire for the
         // owner that deallocs.
         let prev = self.0.fetch_sub(REF, Ordering::AcqRel);
-        debug_assert!(prev >= REF);
         prev & !(REF - 1) == REF
     }
 }

@@ -12,7 +12,8 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::alloc;
 use super::cell::{G, Header};
-use super::state::{Consume, Wake};
+use super::state::{COUNTS_LATE, Consume, Wake};
+use crate::runtime::current;
 use crate::runtime::sched::ready;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
@@ -46,9 +47,20 @@ pub(crate) fn keep(waker: &Waker) -> Option<Waker> {
     // SAFETY: cell I1: the waker holds a reference, or a borrow of one; the vtable's functions follow the
     // contract of `RawWaker`, and give back what is counted here.
     unsafe {
-        g_of(waker.data()).header().state.add_own();
+        let g = g_of(waker.data());
+        if !(COUNTS_LATE && current::m().is_some_and(|m| m.keep(g))) {
+            g.header().state.add_own();
+        }
         Some(Waker::new(waker.data(), &OWN))
     }
+}
+
+/// As `keep`, in a model, whose runner counts at the end of the poll.
+#[cfg(all(test, loom))]
+pub(super) fn keep_uncounted(waker: &Waker) -> Waker {
+    assert!(is_goroutines(waker));
+    // SAFETY: as in `keep`; the runner counts it (state I6).
+    unsafe { Waker::new(waker.data(), &OWN) }
 }
 
 /// True when `kept` is what `keep` made of `waker`, or of one of the same goroutine.

@@ -46,6 +46,9 @@ pub(crate) struct M {
     pub(crate) spinning: Cell<bool>,
     /// The goroutine that it polls. Written by the M; read by sysmon while it revokes the lease.
     g: AtomicPtr<Header>,
+    /// How often the waker of the polled goroutine was kept in this poll, which is counted at its end
+    /// (state I6); `NO_POLL` outside polls.
+    kept: Cell<usize>,
     /// Depth of `block_in_place` calls in the running poll.
     pub(crate) blocking: Cell<u32>,
     /// It was woken without a P, to block in the poller.
@@ -71,6 +74,9 @@ pub(crate) struct M {
 unsafe impl Send for M {}
 // SAFETY: as above.
 unsafe impl Sync for M {}
+
+/// See `M::kept`.
+const NO_POLL: usize = usize::MAX;
 
 /// A number with one writer.
 pub(crate) struct Counter(AtomicU64);
@@ -114,6 +120,7 @@ impl M {
             nextp: Nextp::new(),
             spinning: Cell::new(spinning),
             g: AtomicPtr::new(ptr::null_mut()),
+            kept: Cell::new(NO_POLL),
             blocking: Cell::new(0),
             to_poller: Cell::new(false),
             netpoll: Cell::new(false),
@@ -194,6 +201,18 @@ impl M {
         // SAFETY: set for the length of a turn only, during which the goroutine lives (cell I1).
         // Relaxed: on the M's own thread; for sysmon, ordered by the lease.
         unsafe { self.g.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// Notes that a waker of `g` is kept; `false` = it is not the one being polled, and must be counted now.
+    #[inline]
+    pub(crate) fn keep(&self, g: G) -> bool {
+        let kept = self.kept.get();
+        // Relaxed: on the M's own thread.
+        if kept == NO_POLL || self.g.load(Ordering::Relaxed) != g.as_ptr() {
+            return false;
+        }
+        self.kept.set(kept + 1);
+        true
     }
 
     /// It is about to sleep.
@@ -285,5 +304,12 @@ impl Runner for M {
             self.sched.sysmon.hog_is_back(self);
         }
         r
+    }
+
+    #[inline]
+    fn polling<R>(&self, poll: impl FnOnce() -> R) -> (R, usize) {
+        self.kept.set(0);
+        let r = self.leased(poll);
+        (r, self.kept.replace(NO_POLL))
     }
 }

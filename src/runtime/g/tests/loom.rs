@@ -12,10 +12,11 @@ use std::sync::atomic::{AtomicUsize as Count, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
 use loom::future::block_on;
-use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 
+use crate::runtime::g::waker::keep_uncounted;
 use crate::runtime::g::{self, Birth, JoinHandle};
 use crate::runtime::sched::tests::{Bench, ready};
 
@@ -296,4 +297,50 @@ fn a_wake_that_comes_when_all_is_over_gives_the_memory_back() {
         assert!((1..=2).contains(&turns), "{turns}");
         assert_eq!(drops.count(), 1);
     });
+}
+
+// Caught: `drop_own` that looks at REFS alone; `wake` that takes a count below zero for the last
+// reference; `run` that forgets `add_kept`; a `to_idle` that counts none.
+#[test]
+fn wakers_that_are_used_up_before_the_poll_has_counted_them_leave_the_goroutine_alive() {
+    for ends_at_once in [false, true] {
+        loom::model(move || {
+            let (bench, drops) = (Bench::new(), Drops::default());
+            let places = Arc::new(Mutex::new(Vec::new()));
+            let (late, theirs, value) = (bench.late(), places.clone(), drops.value());
+            let (mut value, mut first) = (Some(value), true);
+            drop(spawn(
+                &bench,
+                poll_fn(move |cx| {
+                    if std::mem::take(&mut first) {
+                        for _ in 0..2 {
+                            late.add();
+                            theirs.lock().unwrap().push(keep_uncounted(cx.waker()));
+                        }
+                        if !ends_at_once {
+                            return Poll::Pending;
+                        }
+                    }
+                    Poll::Ready(value.take())
+                }),
+            ));
+            let m = work(&bench);
+            let waker = {
+                let (bench, places) = (bench.clone(), places.clone());
+                thread::spawn(move || {
+                    let kept = places.lock().unwrap().pop();
+                    kept.into_iter().for_each(Waker::wake);
+                    bench.work()
+                })
+            };
+            let kept = places.lock().unwrap().pop();
+            drop(kept);
+            m.join().unwrap();
+            waker.join().unwrap();
+            let rest = std::mem::take(&mut *places.lock().unwrap());
+            rest.into_iter().for_each(Waker::wake);
+            bench.work();
+            assert_eq!(drops.count(), 1);
+        });
+    }
 }

@@ -8,15 +8,38 @@
 mod loom;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use ::loom::sync::{Arc, Mutex};
 
 use super::Sched;
-use crate::runtime::g::{G, Turn, Unleased, run};
+use crate::runtime::g::{G, Runner, Turn, run};
 
 /// Where a model's goroutines wait for their turn; to them it is their scheduler.
 #[derive(Clone)]
-pub(crate) struct Bench(Arc<Mutex<VecDeque<G>>>);
+pub(crate) struct Bench(Arc<Mutex<VecDeque<G>>>, Late);
+
+/// The wakers that were kept in the running poll and are counted when it is over. Of the model, not of what
+/// it models: one turn at a time uses it.
+#[derive(Clone, Default)]
+pub(crate) struct Late(std::sync::Arc<AtomicUsize>);
+
+impl Late {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+impl Runner for Late {
+    fn leased<R>(&self, user: impl FnOnce() -> R) -> R {
+        user()
+    }
+
+    fn polling<R>(&self, poll: impl FnOnce() -> R) -> (R, usize) {
+        let r = poll();
+        (r, self.0.swap(0, Relaxed))
+    }
+}
 
 /// The [`ready`](super::ready::ready) of goroutines that belong to a bench.
 ///
@@ -32,12 +55,17 @@ pub(crate) unsafe fn ready(g: G) {
 
 impl Bench {
     pub(crate) fn new() -> Bench {
-        Bench(Arc::new(Mutex::new(VecDeque::new())))
+        Bench(Arc::new(Mutex::new(VecDeque::new())), Late::default())
     }
 
     /// What a goroutine of this bench takes for its scheduler.
     pub(crate) fn sched(&self) -> *const Sched {
         std::ptr::from_ref(&*self.0).cast()
+    }
+
+    /// Where its goroutines note the wakers that they keep.
+    pub(crate) fn late(&self) -> Late {
+        self.1.clone()
     }
 
     fn pop(&self) -> Option<G> {
@@ -50,7 +78,7 @@ impl Bench {
         while let Some(g) = self.pop() {
             turns += 1;
             // SAFETY: it came from the queue (state I2).
-            if let Turn::Requeue(g) = unsafe { run(g, &Unleased) } {
+            if let Turn::Requeue(g) = unsafe { run(g, &self.1) } {
                 // SAFETY: the turn's runner has the duty (state I1).
                 unsafe { ready(g) };
             }
