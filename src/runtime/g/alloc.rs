@@ -1,40 +1,30 @@
-//! Where cells come from, and the list of all of them (Go's `allgs` and dead-G lists).
+//! Where cells come from, and the list of all of them (Go's `allgs`).
 //!
-//! An M keeps the cells that ended on it by size class, and `go` on that M takes them from there: no
-//! allocator, no lock. A cell enters the list of all goroutines when its memory is allocated and
-//! leaves when it is given back; between two lives it stays in it, marked DONE.
+//! `pool` keeps the cells that ended, and `go` takes them from there: no allocator, no lock. A cell enters
+//! the list of all goroutines when its memory is allocated and leaves when it is given back; between two
+//! lives it stays in it, marked DONE.
 //!
 //! The list is process-wide (sharded), not part of a runtime: a waker or join handle may drop the last
 //! reference long after the runtime is gone.
-//!
-//! Rejected: a free list on the P (Go's choice): the M that has lost its P in the middle of a poll
-//! would then need the allocator just when it is late.
 //!
 //! # Invariants
 //!
 //! - **alloc I1**: `Links` are read and written under the lock of the shard that they name.
 //! - **alloc I2**: memory is deallocated only after it was unlinked, so a walker that holds the lock
 //!   sees initialised headers.
-//! - **alloc I3**: a `Pool` is used by its M only.
 
-use std::alloc::Layout;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::future::Future;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::cell::{Birth, G, Header};
+use super::pool::{Pool, class_of, memory_layout};
 use crate::runtime::current;
 use crate::runtime::sched::Sched;
 
-const SHARDS: usize = 32;
-/// Cells up to `CLASSES * GRAIN` bytes are recycled.
-const GRAIN: usize = 64;
-const CLASSES: usize = 16;
-const CELL_ALIGN: usize = 16;
-/// Bytes that an M keeps per size class at the most: about a thousand small goroutines.
-const KEEP: usize = 256 * 1024;
+/// Parts of the list, each with its lock.
+pub(super) const SHARDS: usize = 32;
 
 /// A goroutine's place in the list of all goroutines.
 pub(crate) struct Links {
@@ -60,8 +50,6 @@ struct Head(*mut Header);
 unsafe impl Send for Head {}
 
 static ALL: [Shard; SHARDS] = [const { Shard(Mutex::new(Head(ptr::null_mut()))) }; SHARDS];
-/// Deals shards out to Ms.
-static NEXT_SHARD: AtomicUsize = AtomicUsize::new(0);
 
 impl Shard {
     fn lock(&self) -> MutexGuard<'_, Head> {
@@ -119,90 +107,6 @@ pub(crate) fn for_each(mut visit: impl FnMut(G, &Header)) {
     }
 }
 
-fn class_of(layout: Layout) -> Option<usize> {
-    let class = layout.size().div_ceil(GRAIN) - 1;
-    (class < CLASSES && layout.align() <= CELL_ALIGN).then_some(class)
-}
-
-/// What is asked of the allocator for a cell of this layout: whole classes, so that another type of
-/// the class fits.
-fn memory_layout(layout: Layout) -> Layout {
-    match class_of(layout) {
-        Some(class) => Layout::from_size_align((class + 1) * GRAIN, CELL_ALIGN)
-            .expect("a size class is a valid layout"),
-        None => layout,
-    }
-}
-
-/// The cells that an M keeps.
-pub(crate) struct Pool {
-    classes: UnsafeCell<[FreeList; CLASSES]>,
-    shard: usize,
-}
-
-#[derive(Clone, Copy)]
-struct FreeList {
-    head: *mut Header,
-    len: usize,
-}
-
-impl Pool {
-    pub(crate) fn new() -> Pool {
-        // Relaxed: only spreads the load.
-        let shard = NEXT_SHARD.fetch_add(1, Ordering::Relaxed) % SHARDS;
-        let empty = FreeList {
-            head: ptr::null_mut(),
-            len: 0,
-        };
-        Pool {
-            classes: UnsafeCell::new([empty; CLASSES]),
-            shard,
-        }
-    }
-
-    /// # Safety
-    /// Called by the pool's M (alloc I3).
-    #[inline]
-    unsafe fn take(&self, class: usize) -> Option<G> {
-        // SAFETY: alloc I3: no other reference to the lists exists.
-        let list = unsafe { &mut (*self.classes.get())[class] };
-        // SAFETY: cells in a free list are initialised and linked.
-        let g = unsafe { G::from_ptr(list.head) }?;
-        // SAFETY: as above; `next` is the free list's while the cell is in it.
-        list.head = unsafe { g.header().next.load(Ordering::Relaxed) };
-        list.len -= 1;
-        Some(g)
-    }
-
-    /// # Safety
-    /// Called by the pool's M; the caller owns `g` alone, which is DONE.
-    #[inline]
-    unsafe fn put(&self, g: G, class: usize) -> bool {
-        // SAFETY: alloc I3.
-        let list = unsafe { &mut (*self.classes.get())[class] };
-        if list.len >= KEEP / ((class + 1) * GRAIN) {
-            return false;
-        }
-        // SAFETY: the caller owns the cell.
-        unsafe { g.header().next.store(list.head, Ordering::Relaxed) };
-        list.head = g.as_ptr();
-        list.len += 1;
-        true
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        for class in 0..CLASSES {
-            // SAFETY: `&mut self`: nobody else uses the pool.
-            while let Some(g) = unsafe { self.take(class) } {
-                // SAFETY: the pool owned the cell.
-                unsafe { free_memory(g) };
-            }
-        }
-    }
-}
-
 /// Makes a goroutine of `future`, from the current M's pool when there is one.
 #[inline]
 pub(crate) fn new<F: Future>(
@@ -213,7 +117,7 @@ pub(crate) fn new<F: Future>(
 ) -> G {
     let layout = G::layout_of::<F>();
     if let (Some(pool), Some(class)) = (pool, class_of(layout)) {
-        // SAFETY: `current` hands out the pool of the calling M only (alloc I3).
+        // SAFETY: `current` hands out the pool of the calling M only (pool I1).
         if let Some(g) = unsafe { pool.take(class) } {
             // SAFETY: the cell is of this class, owned by us, its header initialised and DONE.
             return unsafe { G::reinit(g.0, future, sched, birth) };
@@ -227,7 +131,7 @@ pub(crate) fn new<F: Future>(
     };
     // SAFETY: fresh memory, large and aligned enough for `Cell<F>`.
     let g = unsafe { G::init(memory, future, sched, birth) };
-    link(g, pool.map_or(0, |p| p.shard));
+    link(g, pool.map_or(0, Pool::shard));
     g
 }
 
@@ -245,9 +149,8 @@ pub(crate) unsafe fn free(g: G) {
         }
         if let Some(class) = class_of(g.header().vtable().layout) {
             if let Some(m) = current::m() {
-                if m.pool.put(g, class) {
-                    return;
-                }
+                m.pool.put(g, class);
+                return;
             }
         }
         free_memory(g);
@@ -256,7 +159,7 @@ pub(crate) unsafe fn free(g: G) {
 
 /// # Safety
 /// As for `free`.
-unsafe fn free_memory(g: G) {
+pub(super) unsafe fn free_memory(g: G) {
     unlink(g);
     // SAFETY: unlinked and owned: nobody sees it any more (alloc I2). The layout is the one that it
     // was allocated with: all types that lived in it are of one class.

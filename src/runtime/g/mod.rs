@@ -2,7 +2,7 @@
 //!
 //! A goroutine is one allocation (`cell`) with one state word (`state`). It is made by `go`, run one
 //! turn at a time by an M (`run`), woken through its waker (`waker`), and its result is fetched through
-//! a handle (`join`). Memory is recycled per M, and every live goroutine is in one list (`alloc`).
+//! a handle (`join`). Memory is recycled (`pool`), and every live goroutine is in one list (`alloc`).
 //!
 //! Where Go grows a contiguous stack, a future has one frame of exactly known size; see
 //! `Header::frame`.
@@ -10,6 +10,7 @@
 mod alloc;
 mod cell;
 mod join;
+mod pool;
 mod report;
 mod run;
 mod state;
@@ -17,9 +18,10 @@ mod state;
 mod tests;
 mod waker;
 
-pub(crate) use alloc::{Pool, for_each, new};
+pub(crate) use alloc::{for_each, new};
 pub(crate) use cell::{Birth, G, Header};
 pub use join::{GoId, JoinError, JoinHandle};
+pub(crate) use pool::Pool;
 pub use report::GoPanic;
 #[cfg(all(test, loom))]
 pub(crate) use run::Unleased;
