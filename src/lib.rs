@@ -40,6 +40,7 @@
 //! | `signal.NotifyContext`         | `signal::notify_context` (Unix)                   |
 //! | `runtime.GOMAXPROCS` …         | [`runtime`]                                       |
 //! | `net/http`'s server            | `http::serve` (feature `http`)                    |
+//! | worker pools, pipelines, fan-in | [`patterns`]                                     |
 //!
 //! Everything in tokio's ecosystem runs in a goroutine as it is: the poller is tokio's I/O driver, and
 //! every goroutine is inside its context.
@@ -55,6 +56,7 @@ pub mod debug;
 #[cfg(feature = "http")]
 pub mod http;
 mod loom;
+pub mod patterns;
 pub mod runtime;
 pub mod select;
 // The models have no tokio driver, and tokio leaves its signals out of them.
