@@ -1,5 +1,5 @@
 //! Go's concurrency patterns as functions: worker pools, fan-out and fan-in, pipelines, tee, throttle,
-//! batch.
+//! batch. The [guide](crate::guide::patterns) says when to use which.
 //!
 //! | function | what it does | order |
 //! |---|---|---|
@@ -39,9 +39,10 @@
 //! | taken by a stage, or returned by its function | received from the stage's output, after those before it |
 //! | in a call of your function that waits | dropped with the call's future |
 //!
-//! Those functions that have none of yours therefore lose nothing. Where stages follow each other, each
-//! sees the context by itself: a stage that is done receives no more from the one before it, and what that
-//! one has in hand is dropped with it. Where everything must arrive, end the input instead.
+//! | in the hands of a stage whose `Stage` is another's input | received from a clone of that `Stage`, if there is one |
+//!
+//! Where stages follow each other, each sees the context by itself: one that is done receives no more from the
+//! one before it. So where everything must arrive, end the input instead.
 //!
 //! # Errors
 //!
