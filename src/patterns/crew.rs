@@ -78,7 +78,10 @@ impl Crew {
     {
         let member = Member {
             body: Caught::new(body),
-            owner: Arc::downgrade(&self.owner),
+            watch: Watch {
+                owner: Arc::downgrade(&self.owner),
+                over: false,
+            },
             _outlets: outlets,
         };
         drop(go(member));
@@ -261,7 +264,7 @@ impl<T> Outlet<T> {
 struct Member<B, K> {
     #[pin]
     body: Caught<B>,
-    owner: Weak<Owner>,
+    watch: Watch,
     _outlets: K,
 }
 
@@ -270,13 +273,35 @@ impl<B: Future<Output = ()>, K> Future for Member<B, K> {
 
     fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
         let this = self.project();
-        if let Err(payload) = ready!(this.body.poll(task)) {
-            match this.owner.upgrade() {
+        let result = ready!(this.body.poll(task));
+        this.watch.over = true;
+        if let Err(payload) = result {
+            match this.watch.owner.upgrade() {
                 Some(owner) => owner.panicked(payload),
                 // Nobody is left to be told: it is reported as that of any goroutine.
                 None => resume_unwind(payload),
             }
         }
         Poll::Ready(())
+    }
+}
+
+/// Notices a goroutine that is dropped in the middle of its body, by `goexit` or with its runtime: its
+/// crew's output must not look complete.
+struct Watch {
+    owner: Weak<Owner>,
+    over: bool,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        if let Some(owner) = self.owner.upgrade() {
+            owner.panicked(Box::new(
+                "patterns: a goroutine of the stage ended before its work did",
+            ));
+        }
     }
 }

@@ -29,7 +29,8 @@
 //! - when **nobody holds its output** any more: its input is dropped, which ends the stage before it.
 //! - when something in it **panics**: the others of its goroutines are cancelled, its input is dropped,
 //!   and the panic travels down instead of the end, to who receives from the last stage. Nobody takes
-//!   half of the values for all of them.
+//!   half of the values for all of them. A goroutine that is ended from outside, by
+//!   [`goexit`](crate::runtime::goexit) or with its runtime, counts as one that panicked.
 //!
 //! # What becomes of the values when the context is done
 //!

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
 use gosched::patterns::{self, Stage};
-use gosched::runtime::Runtime;
+use gosched::runtime::{Runtime, goexit};
 use gosched::{Context, chan, select, yield_now};
 
-use super::common::{Census, FAR, eventually, text, within};
+use super::common::{Census, FAR, eventually, runtime, text, within};
 use super::{buffered, drain, numbers, on_one_p_and_on_three};
 
 /// Receives until the stage panics; the values before, and the panic's text.
@@ -285,5 +285,47 @@ fn a_panic_that_nobody_is_left_to_be_told_of_is_reported_by_the_runtime() {
         });
         eventually("it is reported", || reported.load(SeqCst) == 1);
         eventually("its goroutine is over", || rt.handle().num_goroutine() == 0);
+    });
+}
+
+#[test]
+fn a_source_whose_iterator_panics_gives_what_came_before() {
+    on_one_p_and_on_three(|| async {
+        let values = (0..9).inspect(|&n| {
+            if n == 3 {
+                resume_unwind(Box::new("three"));
+            }
+        });
+        let stage = patterns::generate(&Context::background(), values);
+        assert_eq!(until_panic(&stage).await, (vec![0, 1, 2], "three".into()));
+    });
+}
+
+#[test]
+fn a_worker_that_exits_does_not_make_its_output_look_complete() {
+    on_one_p_and_on_three(|| async {
+        let stage =
+            patterns::worker_pool(&Context::background(), 2, buffered(0..9), |n| async move {
+                if n == 3 {
+                    goexit().await;
+                }
+                n
+            });
+        let (values, text) = until_panic(&stage).await;
+        assert!(values.contains(&0) && !values.contains(&3), "{values:?}");
+        assert!(text.contains("ended before its work did"), "{text}");
+    });
+}
+
+#[test]
+fn a_runtime_that_shuts_down_does_not_make_an_output_look_complete() {
+    within(|| {
+        let rt = runtime(2);
+        let stage = rt.block_on(async { patterns::generate(&Context::background(), 0..) });
+        assert_eq!(futures::executor::block_on(stage.recv()), Some(0));
+        drop(rt);
+        let (values, text) = futures::executor::block_on(until_panic(&stage));
+        assert!(values.is_empty() || values == [1], "{values:?}");
+        assert!(text.contains("ended before its work did"), "{text}");
     });
 }

@@ -309,3 +309,44 @@ fn a_plain_thread_may_start_stages_and_any_executor_receive() {
         });
     });
 }
+
+#[test]
+fn stages_and_their_futures_go_from_thread_to_thread() {
+    fn sent<T: Send>(_: &T) {}
+    fn shared<T: Sync>(_: &T) {}
+    fn moved<T: Unpin>(_: &T) {}
+    // A value that is `Send` alone.
+    let (_tx, rx) = chan::<std::cell::Cell<u8>>(0);
+    let stage = patterns::Stage::from(rx);
+    sent(&stage);
+    shared(&stage);
+    moved(&stage);
+    let recv = stage.recv();
+    sent(&recv);
+    shared(&recv);
+    let stream = stage.clone().into_stream();
+    sent(&stream);
+    moved(&stream);
+}
+
+#[test]
+fn a_goroutine_of_a_stage_is_known_by_the_line_that_started_it() {
+    on_one_p_and_on_three(|| async {
+        let ctx = Context::background();
+        let (_tx, rx) = chan::<u64>(0);
+        let first = line!() + 1;
+        let stage = patterns::map(&ctx, rx, |n| async move { n });
+        let stage = patterns::worker_pool(&ctx, 2, stage, |n| async move { n });
+        let stage = patterns::merge(&ctx, patterns::tee(&ctx, 1, stage));
+        settle().await;
+        let mut lines: Vec<u32> = gosched::debug::goroutines()
+            .iter()
+            .map(|g| g.spawned_at())
+            .filter(|site| site.file() == file!())
+            .map(|site| site.line() - first)
+            .collect();
+        lines.sort_unstable();
+        assert_eq!(lines, [0, 1, 1, 2, 2]);
+        drop(stage);
+    });
+}
