@@ -13,12 +13,14 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::resume_unwind;
 
 use super::Stage;
 use super::crew::{Crew, Outlet};
 use crate::chan::{Receiver, Sender, chan};
 use crate::context::Context;
 use crate::select;
+use crate::sync::caught::Caught;
 
 /// Applies a function to each value, up to `workers` at a time; results come as they are ready.
 ///
@@ -157,8 +159,8 @@ where
 ///
 /// # Panics
 ///
-/// As [`worker_pool`]. The results of values after the one that panicked may come before the panic
-/// does.
+/// As [`worker_pool`], but a panic waits for its turn too: the results of all values before it are
+/// received first. Those of values after it may come before the panic does.
 ///
 /// # Cancel safety
 ///
@@ -256,12 +258,20 @@ where
         // Dropped, on whatever way out, it lets the next one pass.
         let (_handed_on, ticket) = chan(0);
         tickets.put(ticket);
-        let Some(result) = out.run(f(value)).await else {
-            return;
+        let outcome = match Caught::new(async { out.run(f(value)).await }).await {
+            Ok(Some(result)) => Ok(result),
+            Ok(None) => return,
+            Err(payload) => Err(payload),
         };
         before.recv().await;
-        if !out.emit(result).await {
-            return;
+        match outcome {
+            Ok(result) => {
+                if !out.emit(result).await {
+                    return;
+                }
+            }
+            // Not before its turn: it ends the crew, and those before it are not to be cut short.
+            Err(payload) => resume_unwind(payload),
         }
     }
 }

@@ -256,9 +256,10 @@ fn a_receive_from_a_stage_is_an_arm_of_a_select_and_loses_nothing() {
         }
         assert_eq!(values, (0..200).collect::<Vec<_>>());
         ticks.await.unwrap();
-        let quiet = patterns::map(&Context::background(), numbers(0, []), |n| async move { n });
+        let nil = gosched::chan::Receiver::<u64>::nil();
+        let quiet = patterns::map(&Context::background(), nil, |n| async move { n });
         let looked = select! { value = quiet.recv() => value, default => Some(7) };
-        assert!(looked == Some(7) || looked.is_none());
+        assert_eq!(looked, Some(7));
     });
 }
 
@@ -339,11 +340,13 @@ fn a_goroutine_of_a_stage_is_known_by_the_line_that_started_it() {
         let stage = patterns::worker_pool(&ctx, 2, stage, |n| async move { n });
         let stage = patterns::merge(&ctx, patterns::tee(&ctx, 1, stage));
         settle().await;
+        // Those of all runtimes: other tests run beside this one.
         let mut lines: Vec<u32> = gosched::debug::goroutines()
             .iter()
             .map(|g| g.spawned_at())
             .filter(|site| site.file() == file!())
-            .map(|site| site.line() - first)
+            .filter_map(|site| site.line().checked_sub(first))
+            .filter(|&line| line < 3)
             .collect();
         lines.sort_unstable();
         assert_eq!(lines, [0, 1, 1, 2, 2]);
