@@ -3,7 +3,7 @@
 //!
 //! | function | what it does | order |
 //! |---|---|---|
-//! | [`generate`] | the values of an iterator | kept |
+//! | [`generate`], [`from_stream`] | the values of an iterator, or of a `futures::Stream` | kept |
 //! | [`map`], [`flat_map`] | a function for each value, one at a time | kept |
 //! | [`worker_pool`], [`worker_pool_with`] | a function for each value, `n` at a time | as they are ready |
 //! | [`worker_pool_ordered`] | the same | kept |
@@ -39,7 +39,6 @@
 //! | in the channel that is the input | it stays there, for who holds another `Receiver` of it |
 //! | taken by a stage, or returned by its function | received from the stage's output, after those before it |
 //! | in a call of your function that waits | dropped with the call's future |
-//!
 //! | in the hands of a stage whose `Stage` is another's input | received from a clone of that `Stage`, if there is one |
 //!
 //! Where stages follow each other, each sees the context by itself: one that is done receives no more from the
@@ -103,7 +102,7 @@ mod crew;
 pub use batch::batch;
 pub use fan_out::fan_out;
 pub use merge::merge;
-pub use pipeline::{flat_map, generate, map};
+pub use pipeline::{flat_map, from_stream, generate, map};
 pub use stage::{Stage, StageRecv, StageStream};
 pub use tee::tee;
 pub use throttle::throttle;

@@ -7,6 +7,9 @@
 //! 1. One goroutine a stage, so that values come out in the order in which they went in.
 
 use std::future::Future;
+use std::pin::pin;
+
+use futures::{Stream, StreamExt as _};
 
 use super::Stage;
 use super::crew::Crew;
@@ -51,6 +54,56 @@ where
     let values = values.into_iter();
     crew.go(out.clone(), async move {
         out.emit_all(values).await;
+    });
+    stage
+}
+
+/// A source: the values of a `futures::Stream`.
+///
+/// The stream is polled in the stage's goroutine, for a value when the one before has been received. The
+/// other way, from a stage to a stream, is [`Stage::into_stream`].
+///
+/// # Panics
+///
+/// A panic of the stream ends the stage, and is resumed where its output is received.
+///
+/// # Cancel safety
+///
+/// When `ctx` is done, at most one value has been taken from the stream and not received; it still is to
+/// be received. The stream is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use gosched::{Context, patterns};
+///
+/// # gosched::block_on(async {
+/// let stream = futures::stream::iter(["a", "b"]);
+/// let letters = patterns::from_stream(&Context::background(), stream);
+/// assert_eq!(letters.recv().await, Some("a"));
+/// assert_eq!(letters.recv().await, Some("b"));
+/// assert_eq!(letters.recv().await, None);
+/// # });
+/// ```
+#[track_caller]
+pub fn from_stream<S>(ctx: &Context, stream: S) -> Stage<S::Item>
+where
+    S: Stream + Send + 'static,
+    S::Item: Send + 'static,
+{
+    let crew = Crew::new(ctx);
+    let (out, stage) = crew.output();
+    crew.go(out.clone(), async move {
+        let mut stream = pin!(stream);
+        while out.ctx().err().is_none() {
+            // Not chosen, it has taken nothing: what a stream has is still there at the next poll.
+            let Some(Some(value)) = out.run(stream.next()).await else {
+                return;
+            };
+            if !out.emit(value).await {
+                return;
+            }
+        }
     });
     stage
 }

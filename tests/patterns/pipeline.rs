@@ -264,6 +264,35 @@ fn a_receive_from_a_stage_is_an_arm_of_a_select_and_loses_nothing() {
 }
 
 #[test]
+fn a_stream_is_a_source_and_ends_with_the_context_though_it_is_silent() {
+    on_one_p_and_on_three(|| async {
+        let census = Census::default();
+        let (ctx, cancel) = Context::background().with_cancel();
+        let (tx, rx) = chan(0);
+        let guard = census.value();
+        let stream = rx.into_stream().inspect(move |_| {
+            let _ = &guard;
+        });
+        let stage = patterns::from_stream(&ctx, stream);
+        for n in 0..20 {
+            tx.send(n).await.unwrap();
+            assert_eq!(stage.recv().await, Some(n));
+        }
+        tx.send(20).await.unwrap(); // taken, and not received
+        cancel.cancel();
+        assert_eq!(drain(&stage).await, [20]);
+        assert_eq!(census.dropped(), 1);
+
+        let ctx = Context::background();
+        let stage = patterns::from_stream(&ctx, futures::stream::iter(0..300));
+        assert_eq!(drain(&stage).await, (0..300).collect::<Vec<_>>());
+        let silent = patterns::from_stream(&ctx, futures::stream::pending::<u64>());
+        settle().await;
+        drop(silent); // no goroutine is left, says the harness
+    });
+}
+
+#[test]
 fn a_stage_is_a_stream_with_what_was_in_hand_at_its_end() {
     on_one_p_and_on_three(|| async {
         let (ctx, cancel) = Context::background().with_cancel();
