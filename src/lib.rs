@@ -40,7 +40,7 @@
 //! | `signal.NotifyContext`         | `signal::notify_context` (Unix)                   |
 //! | `runtime.GOMAXPROCS` …         | [`runtime`]                                       |
 //! | `net/http`'s server            | `http::serve` (feature `http`)                    |
-//! | worker pools, pipelines, fan-in | [`patterns`]                                     |
+//! | worker pools, pipelines        | [`patterns`]                                      |
 //!
 //! Everything in tokio's ecosystem runs in a goroutine as it is: the poller is tokio's I/O driver, and
 //! every goroutine is inside its context.
