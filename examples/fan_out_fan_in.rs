@@ -2,11 +2,16 @@
 //!
 //!     cargo run --release --example fan_out_fan_in -- [HOW_MANY]
 //!
-//! Nobody counts goroutines or values here. A stage ends when its input is closed, dropping its `Sender` closes its
-//! output, and so the end travels down the pipeline.
+//! Nobody counts goroutines or values here. A stage ends when its input does, and so the end travels down the
+//! pipeline; were `squares` dropped early, the whole pipeline would stop.
 
-use gosched::chan::{Receiver, Sender};
-use gosched::{chan, go};
+use gosched::{Context, patterns};
+
+struct Squared {
+    by: &'static str,
+    number: u64,
+    square: u64,
+}
 
 #[gosched::main]
 async fn main() {
@@ -19,66 +24,24 @@ async fn main() {
         }
     };
 
-    let numbers = generate(how_many);
+    let ctx = Context::background();
+    let numbers = patterns::generate(&ctx, 1..=how_many);
+
     // Fan out: three goroutines receive from one channel, and each number goes to one of them.
-    let squares = ["one", "two", "three"].map(|name| square(name, numbers.clone()));
-    // The copies are the squarers' now. A receiver kept here would keep the generator sending if they all went away.
-    drop(numbers);
+    let squarers = ["one", "two", "three"].map(|by| {
+        move |number| async move {
+            let square = number * number;
+            Squared { by, number, square }
+        }
+    });
+    let outputs = patterns::fan_out(&ctx, numbers, squarers);
 
     // Fan in. The numbers arrive in whatever order the squarers finish, the sum is always the same.
-    let merged = merge(squares);
+    let squares = patterns::merge(&ctx, outputs);
     let mut sum = 0;
-    while let Some(Squared { by, number, square }) = merged.recv().await {
+    while let Some(Squared { by, number, square }) = squares.recv().await {
         println!("{by:>5}: {number} x {number} = {square}");
         sum += square;
     }
     println!("sum of the squares of 1 to {how_many}: {sum}");
-}
-
-struct Squared {
-    by: &'static str,
-    number: u64,
-    square: u64,
-}
-
-fn generate(how_many: u64) -> Receiver<u64> {
-    let (tx, rx) = chan(0);
-    go!({
-        for number in 1..=how_many {
-            if tx.send(number).await.is_err() {
-                return; // nobody is left who wants numbers
-            }
-        }
-    });
-    rx
-}
-
-fn square(by: &'static str, numbers: Receiver<u64>) -> Receiver<Squared> {
-    let (tx, rx) = chan(0);
-    go!({
-        while let Some(number) = numbers.recv().await {
-            let square = number * number;
-            if tx.send(Squared { by, number, square }).await.is_err() {
-                return;
-            }
-        }
-    });
-    rx
-}
-
-fn merge<const N: usize>(inputs: [Receiver<Squared>; N]) -> Receiver<Squared> {
-    let (tx, rx) = chan(0);
-    for input in inputs {
-        go(forward(input, tx.clone()));
-    }
-    // Here the original `tx` is dropped: `rx` is closed when the last forwarder has dropped its copy.
-    rx
-}
-
-async fn forward(from: Receiver<Squared>, to: Sender<Squared>) {
-    while let Some(value) = from.recv().await {
-        if to.send(value).await.is_err() {
-            return;
-        }
-    }
 }

@@ -6,18 +6,19 @@
 //! built files too; symbolic links are not followed. A file that cannot be read is reported and counted, the rest goes
 //! on. Ctrl-C cancels and still prints what was done.
 //!
-//! One goroutine walks the directory, the workers receive paths from it over an unbuffered channel, and all of them
-//! send events to `main`, the only one that counts. No lock, no shared state.
+//! One goroutine walks the directory, the workers of a pool receive paths from it over an unbuffered channel, and the
+//! events of both are merged for `main`, the only one that counts. No lock, no shared state.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::future;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use gosched::chan::{Receiver, Sender};
-use gosched::{Context, chan, go, runtime, select};
+use gosched::chan::Sender;
+use gosched::{Context, chan, go, patterns, runtime};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
@@ -33,6 +34,8 @@ enum Event {
         took: Duration,
     },
     Unreadable(PathBuf, io::Error),
+    /// The Context ended in the middle of a file.
+    CutShort,
 }
 
 #[gosched::main]
@@ -65,18 +68,22 @@ async fn main() -> ExitCode {
         }
     });
 
-    let (events, inbox) = chan(64);
+    let (events, walk_events) = chan(64);
     let (found, paths) = chan(0);
-    go!(clone(ctx, events) {
+    go!(clone(ctx) {
         // Reading directories blocks. In here it holds up nobody: the P is somebody else's as long as it takes.
         runtime::block_in_place(|| walk(root, &ctx, &found, &events));
     });
-    for worker in 0..workers {
-        go(work(worker, ctx.clone(), paths.clone(), events.clone()));
-    }
-    // The ends left are the goroutines': `inbox` closes when all of them are through, and when the workers give up the
-    // walker's send fails.
-    drop((events, paths));
+    // A cancelled pool takes no more paths, and then the walker's send fails.
+    let hashed = patterns::worker_pool_with(&ctx, workers, paths, |worker| {
+        let (ctx, mut buffer) = (ctx.clone(), vec![0; 256 * 1024]);
+        move |path| {
+            let event = runtime::block_in_place(|| work(worker, path, &ctx, &mut buffer));
+            future::ready(event)
+        }
+    });
+    // Not with `ctx`: what was done when it ended is to be counted.
+    let inbox = patterns::merge(&Context::background(), [walk_events.into(), hashed]);
 
     let bar = ProgressBar::new(0); // draws on stderr, and only on a terminal
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} files {msg}").expect("valid"));
@@ -89,6 +96,7 @@ async fn main() -> ExitCode {
                 bar.suspend(|| eprintln!("worker_pool: {}: {error}", path.display()));
                 bar.inc(1);
             }
+            Event::CutShort => {}
         }
         sum.add(event);
         bar.set_message(HumanBytes(sum.total.bytes).to_string());
@@ -134,31 +142,17 @@ fn walk(root: PathBuf, ctx: &Context, found: &Sender<PathBuf>, events: &Sender<E
     }
 }
 
-async fn work(worker: usize, ctx: Context, paths: Receiver<PathBuf>, events: Sender<Event>) {
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let path = select! {
-            biased; // a cancelled pool takes no more work, though there may be some
-            _ = ctx.done() => return,
-            path = paths.recv() => path,
-        };
-        let Some(path) = path else {
-            return; // the walk is over
-        };
-        let began = Instant::now();
-        let event = match runtime::block_in_place(|| hash(&path, &ctx, &mut buffer)) {
-            Ok(Some((bytes, hash))) => Event::Hashed {
-                worker,
-                bytes,
-                hash,
-                took: began.elapsed(),
-            },
-            Ok(None) => return, // cancelled in the middle of it
-            Err(error) => Event::Unreadable(path, error),
-        };
-        if events.send(event).await.is_err() {
-            return;
-        }
+fn work(worker: usize, path: PathBuf, ctx: &Context, buffer: &mut [u8]) -> Event {
+    let began = Instant::now();
+    match hash(&path, ctx, buffer) {
+        Ok(Some((bytes, hash))) => Event::Hashed {
+            worker,
+            bytes,
+            hash,
+            took: began.elapsed(),
+        },
+        Ok(None) => Event::CutShort,
+        Err(error) => Event::Unreadable(path, error),
     }
 }
 
@@ -205,7 +199,7 @@ impl Sum {
 
     fn add(&mut self, event: Event) {
         match event {
-            Event::Found => {}
+            Event::Found | Event::CutShort => {}
             Event::Hashed {
                 worker,
                 bytes,

@@ -40,6 +40,7 @@
 //! | `signal.NotifyContext`         | `signal::notify_context` (Unix)                   |
 //! | `runtime.GOMAXPROCS` …         | [`runtime`]                                       |
 //! | `net/http`'s server            | `http::serve` (feature `http`)                    |
+//! | worker pools, pipelines        | [`patterns`]                                      |
 //!
 //! Everything in tokio's ecosystem runs in a goroutine as it is: the poller is tokio's I/O driver, and
 //! every goroutine is inside its context.
@@ -52,9 +53,11 @@ extern crate self as gosched;
 pub mod chan;
 pub mod context;
 pub mod debug;
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 mod loom;
+pub mod patterns;
 pub mod runtime;
 pub mod select;
 // The models have no tokio driver, and tokio leaves its signals out of them.

@@ -1,6 +1,7 @@
 //! An arm that sends or receives.
 //!
-//! Made by `case` from an operand `tx.send(v)`, `tx.send_from(&mut slot)` or `rx.recv()`.
+//! Made by `case` from an operand `tx.send(v)`, `tx.send_from(&mut slot)` or `rx.recv()`, and from the
+//! receive of a stage of `patterns`, which is a channel's with a word on its result.
 //!
 //! # Invariants
 //!
@@ -63,9 +64,7 @@ macro_rules! chan_op {
 
             #[inline]
             fn into_arm(this: Option<Self>) -> Self::Arm {
-                ChanArm {
-                    future: this.map($renew),
-                }
+                ChanArm::new(this.map($renew))
             }
         }
     };
@@ -75,7 +74,7 @@ chan_op!(Recv, Receiving, Option<T>, Recv::renew);
 chan_op!(Send, Sending, Result<(), SendError<T>>, Send::renew);
 chan_op!(SendFrom, Sending, Result<(), SendError<T>>, |send| send);
 
-/// An arm around one of the three; `None` where it is switched off.
+/// An arm around one of these; `None` where it is switched off.
 #[pin_project]
 pub struct ChanArm<O> {
     #[pin]
@@ -83,6 +82,11 @@ pub struct ChanArm<O> {
 }
 
 impl<O: ChanOp> ChanArm<O> {
+    #[inline]
+    pub(crate) fn new(future: Option<O>) -> Self {
+        Self { future }
+    }
+
     #[inline]
     fn op(self: Pin<&mut Self>) -> Option<Pin<&mut Op<O::Value, O::Side>>> {
         self.project().future.as_pin_mut().map(O::op)

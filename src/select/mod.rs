@@ -45,6 +45,7 @@ mod dynamic;
 mod macros;
 
 pub use any::{RecvAny, recv_any};
+pub(crate) use chan_arm::{ChanArm, ChanOp};
 pub use dynamic::{Running, Select};
 
 /// What `select!` expands to. Not for use by hand, and free to change.

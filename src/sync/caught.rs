@@ -1,7 +1,7 @@
 //! [`Caught`]: a member's future whose panics are kept for whoever waits for it.
 //!
-//! Called by [`WaitGroup`](super::WaitGroup), [`ErrGroup`](super::ErrGroup) and
-//! [`SingleFlight`](super::SingleFlight).
+//! Called by [`WaitGroup`](super::WaitGroup), [`ErrGroup`](super::ErrGroup),
+//! [`SingleFlight`](super::SingleFlight) and the stages of [`patterns`](crate::patterns).
 //!
 //! # Invariants
 //!

@@ -10,7 +10,7 @@
 
 #![forbid(unsafe_code)]
 
-mod caught;
+pub(crate) mod caught;
 mod err_group;
 pub(crate) mod roster;
 mod single_flight;

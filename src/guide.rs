@@ -1,0 +1,6 @@
+//! The guide: chapters to read, beside the reference. Every program in them runs as a test.
+//!
+//! There is no code in here.
+
+#[doc = include_str!("../docs/patterns.md")]
+pub mod patterns {}
