@@ -43,6 +43,8 @@
 //!
 //! Everything in tokio's ecosystem runs in a goroutine as it is: the poller is tokio's I/O driver, and
 //! every goroutine is inside its context.
+//!
+//! The [`guide`] goes into what the reference does not.
 
 #![warn(unreachable_pub)]
 
@@ -52,6 +54,7 @@ extern crate self as gosched;
 pub mod chan;
 pub mod context;
 pub mod debug;
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 mod loom;
