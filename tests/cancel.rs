@@ -40,6 +40,18 @@ fn a_send_and_a_receive_dropped_after_their_end_change_nothing() {
 }
 
 #[test]
+fn a_receiver_may_be_ahead_of_a_value_that_another_gives_back() {
+    let (tx, rx) = chan(1);
+    let served = parked(rx.recv());
+    tx.try_send(1).unwrap();
+    tx.try_send(2).unwrap();
+    assert_eq!(rx.try_recv(), Ok(2), "1 is on its way to the other");
+    tx.try_send(3).unwrap();
+    drop(served);
+    assert_eq!((rx.try_recv(), rx.try_recv()), (Ok(1), Ok(3)));
+}
+
+#[test]
 fn a_blocking_end_cannot_be_dropped_and_ends_with_the_channel() {
     within(|| {
         let (tx, rx) = chan::<u8>(0);
@@ -176,6 +188,41 @@ fn a_receive_under_run_gives_its_value_back_when_the_context_ends_it() {
     cancel.cancel();
     assert!(matches!(poll(running.as_mut()), Poll::Ready(Err(_))));
     assert_eq!(rx.try_recv(), Ok(7));
+}
+
+/// `run` looks at its context first, and cannot tell that the send it drops has happened.
+#[test]
+fn a_send_under_run_may_have_happened_when_the_context_ends_it_and_its_slot_says_so() {
+    let (ctx, cancel) = Context::background().with_cancel();
+    let (tx, rx) = chan(0);
+    let (mut sent, mut unsent) = (Some(1), Some(2));
+    {
+        let mut served = parked(ctx.run(tx.send_from(&mut sent)));
+        let mut waiting = parked(ctx.run(tx.send_from(&mut unsent)));
+        assert_eq!(rx.try_recv(), Ok(1));
+        cancel.cancel();
+        assert!(matches!(poll(served.as_mut()), Poll::Ready(Err(_))));
+        assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Err(_))));
+    }
+    assert_eq!((sent, unsent), (None, Some(2)));
+    assert!(rx.try_recv().is_err());
+}
+
+/// The same in a select, which looks at what has happened first.
+#[test]
+fn a_select_that_was_served_before_its_context_ended_says_so() {
+    let (ctx, cancel) = Context::background().with_cancel();
+    let (tx, rx) = chan(0);
+    let mut selecting = parked(async {
+        select! {
+            biased;
+            _ = ctx.done() => None,
+            sent = tx.send(1) => Some(sent),
+        }
+    });
+    assert_eq!(rx.try_recv(), Ok(1));
+    cancel.cancel();
+    assert_eq!(poll(selecting.as_mut()), Poll::Ready(Some(Ok(()))));
 }
 
 #[test]
@@ -328,6 +375,21 @@ fn what_a_call_brings_is_dropped_when_its_only_caller_is() {
         assert_eq!(Arc::strong_count(&value), 1);
         let (other, shared) = flight.run(1, || async { Arc::new(()) }).await;
         assert!(!Arc::ptr_eq(&other, &value) && !shared, "asked anew");
+    });
+}
+
+#[test]
+fn a_goroutine_aborted_after_its_receive_was_served_gives_the_value_back() {
+    run(1, async {
+        let (tx, rx) = chan(0);
+        let theirs = rx.clone();
+        let handle = go(async move { theirs.recv().await });
+        while tx.try_send(7).is_err() {
+            yield_now().await;
+        }
+        handle.abort(); // before it had its turn on the only P
+        assert!(handle.await.unwrap_err().is_cancelled());
+        assert_eq!(rx.try_recv(), Ok(7));
     });
 }
 

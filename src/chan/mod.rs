@@ -23,9 +23,10 @@
 //! or its value is dropped with it; with [`Sender::send_from`] it is back where it came from. No value
 //! is lost, doubled or reordered for a single sender.
 //!
-//! A value given back may make a channel hold one value more than its capacity; `len` stays within
-//! it. A receive that found the channel closed and drained while another receive had the last value
-//! in hand has returned `None`; should that other be dropped, the value can be received again.
+//! Values given back may make a channel hold more of them than its capacity; `len` stays within it. A
+//! receive that found the channel closed and drained while another receive had the last value in hand
+//! has returned `None`; should that other be dropped, the value can still be received. In the same way
+//! one receiver may have taken a later value while another had an earlier one in hand.
 //!
 //! The [guide](crate::guide::cancel_safety) goes through every operation and point, beside other channels.
 //!

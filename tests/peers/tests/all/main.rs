@@ -3,6 +3,7 @@
 mod capacity_zero;
 mod close;
 mod documented;
+mod receive_ahead;
 mod receive_served;
 mod receive_woken;
 mod select_receives;
