@@ -177,6 +177,30 @@ fn a_wakers_clone_and_drop_may_use_the_timer_that_keeps_it() {
 }
 
 #[test]
+fn a_wakers_clone_and_drop_may_sleep_in_the_heap_that_keeps_it() {
+    run(1, async {
+        let (_, first) = Curious::new();
+        let (_, second) = Curious::new();
+        let calls = Arc::new(AtomicUsize::new(0));
+        THEN.set(Some(Box::new({
+            let calls = calls.clone();
+            move || {
+                calls.fetch_add(1, SeqCst);
+                assert!(poll(pin!(sleep(FAR))).is_pending());
+            }
+        })));
+        {
+            let mut sleeping = pin!(sleep(FAR));
+            for waker in [&first, &second, &first] {
+                assert!(poll_with(sleeping.as_mut(), waker).is_pending());
+            }
+        }
+        THEN.set(None);
+        assert_eq!(calls.load(SeqCst), 6, "three clones, of which none is left");
+    });
+}
+
+#[test]
 fn a_select_dropped_with_its_tick_or_event_due_has_taken_neither() {
     run(1, async {
         let (_tx, rx) = chan::<()>(0);
