@@ -44,13 +44,11 @@ fn allocations<R>(f: impl FnOnce() -> R) -> ((usize, usize), R) {
     ((times_then - times, bytes_then - bytes), out)
 }
 
-/// Up to which size a block, and a node beside its `Option<T>`, may grow before the docs are wrong.
-const BLOCK: usize = 176;
-const NODE: usize = 72;
-
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn an_empty_channel_is_one_block_and_its_buffer() {
+    /// As in the docs.
+    const BLOCK: usize = 176;
     fn check<T>(capacity: usize) {
         let ((times, bytes), ends) = allocations(|| chan::<T>(capacity));
         let slots = capacity * size_of::<T>();
@@ -69,6 +67,8 @@ fn an_empty_channel_is_one_block_and_its_buffer() {
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn a_waiting_operation_is_its_node_and_an_option_of_the_value() {
+    /// As in the docs.
+    const NODE: usize = 72;
     fn check<T>() {
         let most = NODE + size_of::<Option<T>>();
         for size in [size_of::<Recv<'_, T>>(), size_of::<Send<'_, T>>()] {
