@@ -3,7 +3,6 @@
 //!
 //! The tests beside this crate do that, one situation a file. Everything in them is polled by hand, so that a
 //! future is dropped at one chosen point, in one thread, and the answer is the same each time.
-
 //!
 //! crossfire's select is for receivers and for threads:
 //!
