@@ -4,3 +4,6 @@
 
 #[doc = include_str!("../docs/patterns.md")]
 pub mod patterns {}
+
+#[doc = include_str!("../docs/cancel-safety.md")]
+pub mod cancel_safety {}

@@ -44,6 +44,8 @@
 //!
 //! Everything in tokio's ecosystem runs in a goroutine as it is: the poller is tokio's I/O driver, and
 //! every goroutine is inside its context.
+//!
+//! The [`guide`] goes into what the reference does not.
 
 #![warn(unreachable_pub)]
 

@@ -35,8 +35,9 @@ type Waiting<T> = Pin<Box<Option<Op<T, Sending>>>>;
 ///
 /// # Cancel safety
 ///
-/// No item is lost while the sink lives: dropping `SinkExt::send` and its like leaves the item in the
-/// slot, and it goes out at the next poll, or before, when its turn comes in the channel's queue.
+/// An item in the slot is not lost while the sink lives: dropping the `SinkExt::send` that put it there
+/// leaves it in the slot, and it goes out at the next poll, or before, when its turn comes in the
+/// channel's queue. A `SinkExt::send` dropped while the slot was still taken drops its item, as a send does.
 /// Dropped with an item in its slot, the sink drops the item; flush it first.
 #[must_use = "a sink does nothing unless it is polled"]
 pub struct IntoSink<T> {

@@ -30,7 +30,8 @@ use crate::runtime::wait::{self, WaitReason};
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops the future inside.
+/// Dropping it drops the future inside, and so does the end of the context. A receive in there that
+/// had just been served gives its value back; a send has happened, and with `send_from` its slot says so.
 #[must_use = "futures do nothing unless awaited"]
 #[pin_project(PinnedDrop)]
 pub struct Run<F> {

@@ -4,14 +4,14 @@
 //! `fired` future has a node of its own, and the timer itself is a deadline under a lock. So `stop` and
 //! `reset` cannot leave a stale tick behind: there is no place for one.
 //!
-//! Lock order: a timer's lock, then a heap's. Wakers run under neither.
+//! Lock order: no other lock is taken under a timer's. Wakers are cloned, woken and dropped under none.
 
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use pin_project::{pin_project, pinned_drop};
@@ -235,34 +235,38 @@ impl Future for Fired<'_> {
         let Kind::Event(event) = &this.timer.kind else {
             return Poll::Pending;
         };
-        let mut event = lock(event);
+        // Cloning and dropping a waker is foreign code: never under the lock.
         let waker = keep(cx.waker());
+        let mut locked = lock(event);
         let id = *this.waiter.get_or_insert_with(|| {
-            event.next_waiter += 1;
-            event.next_waiter
+            locked.next_waiter += 1;
+            locked.next_waiter
         });
-        let place = event.waiters.iter().position(|(other, _)| *other == id);
+        let place = locked.waiters.iter().position(|(other, _)| *other == id);
         let old = match place {
-            Some(place) => Some(std::mem::replace(&mut event.waiters[place].1, waker)),
+            Some(place) => Some(std::mem::replace(&mut locked.waiters[place].1, waker)),
             None => {
-                event.waiters.push((id, waker));
+                locked.waiters.push((id, waker));
                 None
             }
         };
-        if *this.version != Some(event.version) {
-            *this.version = Some(event.version);
-            this.alarm.as_mut().set(event.due);
-        }
-        let due = match (event.due, this.alarm.as_mut().poll(cx)) {
-            (Some(due), Poll::Ready(())) => {
-                event.due = None;
-                event.active = false;
-                Some(due)
-            }
-            _ => None,
-        };
-        drop(event);
+        let (version, due) = (locked.version, locked.due);
+        drop(locked);
         drop(old);
+        if *this.version != Some(version) {
+            *this.version = Some(version);
+            this.alarm.as_mut().set(due);
+        }
+        ready!(this.alarm.as_mut().poll(cx));
+        // A reset meanwhile has woken us, for we are among the waiters: the next poll follows it.
+        let mut locked = lock(event);
+        if locked.version != version {
+            return Poll::Pending;
+        }
+        let due = locked.due.take();
+        if due.is_some() {
+            locked.active = false;
+        }
         due.map_or(Poll::Pending, Poll::Ready)
     }
 }

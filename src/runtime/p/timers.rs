@@ -168,14 +168,21 @@ impl TimerNode {
             return true;
         }
         // SAFETY: timers I1: the lock is held.
-        let action = unsafe { &mut *self.action.get() };
-        let old = match action {
-            Action::Wake(old) if wakes_same(old, waker) => return false,
-            _ => std::mem::replace(action, Action::Wake(keep(waker))),
-        };
+        if matches!(unsafe { &*self.action.get() }, Action::Wake(old) if wakes_same(old, waker)) {
+            return false;
+        }
         drop(entries);
-        drop(old);
-        false
+        // Cloning and dropping a waker is foreign code: between the locks, not under one.
+        let mut action = Action::Wake(keep(waker));
+        let entries = heap.lock();
+        let fired = self.index.get() == OUT;
+        if !fired {
+            // SAFETY: timers I1: the lock is held.
+            std::mem::swap(unsafe { &mut *self.action.get() }, &mut action);
+        }
+        drop(entries);
+        drop(action);
+        fired
     }
 }
 
