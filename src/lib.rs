@@ -41,6 +41,9 @@
 //! | `runtime.GOMAXPROCS` …         | [`runtime`]                                       |
 //! | `net/http`'s server            | `http::serve` (feature `http`)                    |
 //!
+//! The [`guide`] says for every construct of Go's what one writes here, how a stuck service is found out, how the
+//! scheduler works, and when to use something else.
+//!
 //! Everything in tokio's ecosystem runs in a goroutine as it is: the poller is tokio's I/O driver, and
 //! every goroutine is inside its context.
 
@@ -52,6 +55,7 @@ extern crate self as gosched;
 pub mod chan;
 pub mod context;
 pub mod debug;
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 mod loom;
