@@ -126,12 +126,33 @@ pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// The number of the current goroutine; `None` outside one.
+///
+/// # Examples
+///
+/// ```
+/// # gosched::block_on(async {
+/// let handle = gosched::go(async { gosched::runtime::goid() });
+/// let id = handle.id();
+/// assert_eq!(handle.await.unwrap(), Some(id));
+/// assert_eq!(gosched::runtime::goid(), None); // `block_on` is no goroutine
+/// # });
+/// ```
 pub fn goid() -> Option<GoId> {
     current::goid()
 }
 
 /// How many goroutines live on the current runtime (outside any: on the default one). Go's
 /// `runtime.NumGoroutine`. Racy, as there.
+///
+/// # Examples
+///
+/// ```
+/// # gosched::block_on(async {
+/// let parked = gosched::go(std::future::pending::<()>());
+/// assert!(gosched::runtime::num_goroutine() >= 1);
+/// # parked.abort();
+/// # });
+/// ```
 pub fn num_goroutine() -> usize {
     handle::Handle::try_current()
         .unwrap_or_else(handle::Handle::default_runtime)
@@ -139,6 +160,12 @@ pub fn num_goroutine() -> usize {
 }
 
 /// How many CPUs the process may use, affinity and cgroup quota counted. Go's `runtime.NumCPU`.
+///
+/// # Examples
+///
+/// ```
+/// assert!(gosched::runtime::num_cpu() >= 1);
+/// ```
 pub fn num_cpu() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
