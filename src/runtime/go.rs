@@ -144,6 +144,10 @@ pub fn goid() -> Option<GoId> {
 /// How many goroutines live on the current runtime (outside any: on the default one). Go's
 /// `runtime.NumGoroutine`. Racy, as there.
 ///
+/// # Panics
+///
+/// When the default runtime is needed and cannot be started.
+///
 /// # Examples
 ///
 /// ```
@@ -153,6 +157,7 @@ pub fn goid() -> Option<GoId> {
 /// # parked.abort();
 /// # });
 /// ```
+#[track_caller]
 pub fn num_goroutine() -> usize {
     handle::Handle::try_current()
         .unwrap_or_else(handle::Handle::default_runtime)
@@ -176,6 +181,10 @@ pub fn num_cpu() -> usize {
 /// Nothing stops for it: a P that is one too many is given up between two turns. A running runtime grows
 /// to 256 Ps at the most, or to as many as it was built with; a larger `n` gives that.
 ///
+/// # Panics
+///
+/// When the default runtime is needed and cannot be started.
+///
 /// # Examples
 ///
 /// ```
@@ -185,6 +194,7 @@ pub fn num_cpu() -> usize {
 /// assert_eq!(gosched::runtime::gomaxprocs(0), before);
 /// # });
 /// ```
+#[track_caller]
 pub fn gomaxprocs(n: usize) -> usize {
     let sched = handle::sched_or_default();
     if n == 0 {

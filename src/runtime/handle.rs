@@ -22,12 +22,36 @@ use super::unpark::Blocked;
 ///
 /// Most programs need none: [`#[gosched::main]`](crate::main) makes one, and [`go`](crate::go()) starts a
 /// default runtime where there is none.
+///
+/// # Examples
+///
+/// ```
+/// use gosched::runtime::Runtime;
+///
+/// let rt = Runtime::builder().procs(1).build()?;
+/// let parked = rt.handle().go(std::future::pending::<()>());
+/// drop(rt); // ends it
+/// assert!(gosched::block_on(parked).unwrap_err().is_cancelled());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Runtime {
     sched: Arc<Sched>,
     ended: bool,
 }
 
 /// A runtime's other end: starts goroutines on it from anywhere. Does not keep it running.
+///
+/// # Examples
+///
+/// ```
+/// use gosched::runtime::{Handle, Runtime};
+///
+/// let rt = Runtime::try_new()?;
+/// let handle: Handle = rt.handle();
+/// let answer = handle.go(async { 42 });
+/// assert_eq!(handle.block_on(answer).unwrap(), 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Handle {
     sched: Arc<Sched>,
