@@ -42,10 +42,12 @@
 //! | `net/http`'s server            | `http::serve` (feature `http`)                    |
 //! | worker pools, pipelines        | [`patterns`]                                      |
 //!
+//! The [`guide`] says for every construct of Go's what one writes here, what becomes of an
+//! operation that is dropped, how a stuck service is found out, how the scheduler works, and when to use
+//! something else.
+//!
 //! Everything in tokio's ecosystem runs in a goroutine as it is: the poller is tokio's I/O driver, and
 //! every goroutine is inside its context.
-//!
-//! The [`guide`] goes into what the reference does not.
 
 #![warn(unreachable_pub)]
 

@@ -128,6 +128,22 @@ pub struct Received {
 
 impl Received {
     /// Which one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::Context;
+    /// use gosched::signal::{Received, Signal, notify_context};
+    ///
+    /// # gosched::block_on(async {
+    /// let (ctx, _stop) = notify_context(&Context::background(), [Signal::User1]);
+    /// # // SAFETY: the handler is tokio's.
+    /// # unsafe { libc::raise(libc::SIGUSR1) };
+    /// ctx.done().await; // once somebody has sent it
+    /// let cause = ctx.cause().unwrap();
+    /// assert_eq!(cause.downcast_ref::<Received>().unwrap().signal(), Signal::User1);
+    /// # });
+    /// ```
     pub fn signal(self) -> Signal {
         self.signal
     }

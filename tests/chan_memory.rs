@@ -68,7 +68,7 @@ fn an_empty_channel_is_one_block_and_its_buffer() {
 #[cfg(target_pointer_width = "64")]
 fn a_waiting_operation_is_its_node_and_an_option_of_the_value() {
     /// As in the docs.
-    const NODE: usize = 72;
+    const NODE: usize = 64;
     fn check<T>() {
         let most = NODE + size_of::<Option<T>>();
         for size in [size_of::<Recv<'_, T>>(), size_of::<Send<'_, T>>()] {

@@ -59,6 +59,27 @@ async fn join_all(handles: Vec<JoinHandle<()>>) {
 }
 
 #[test]
+fn a_stuck_p_makes_one_thread_come_to_the_poller_and_not_one_for_each_look_of_sysmon() {
+    within(|| {
+        let rt = runtime(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        // From a quiet start, so that no thread is there yet that could come to the poller.
+        eventually("the first thread sleeps", || {
+            rt.handle().metrics().parks() > 0
+        });
+        let hog = rt.block_on(async { hogs(1, &stop) }).remove(0);
+        eventually("the P is taken away", || {
+            rt.handle().metrics().retakes() > 0
+        });
+        let threads = rt.handle().metrics().threads();
+        stop.store(true, SeqCst);
+        rt.block_on(hog).unwrap();
+        // The hog's, the poller's, the one that got the P, and one for a race with each.
+        assert!(threads <= 6, "{threads} threads for one P");
+    });
+}
+
+#[test]
 fn what_a_stuck_goroutine_had_queued_runs_elsewhere() {
     for held in [1, 2, 300] {
         run(1, async move {

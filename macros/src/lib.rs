@@ -36,7 +36,8 @@ pub fn __select(input: TokenStream) -> TokenStream {
 /// The function keeps its attributes, its visibility and its return type and becomes a plain
 /// function: it starts a runtime, runs the body there, shuts the runtime down and returns what the
 /// body returned. Goroutines that still wait at that moment are dropped, as Go ends them when
-/// `main` returns.
+/// `main` returns; one that runs is waited for until it comes to an `.await`. On Unix SIGQUIT shows
+/// all goroutines on stderr and ends the program with status 2, as in Go.
 ///
 /// If the body's future is `Send + 'static` it runs as a goroutine, the first of the program.
 /// Otherwise (say, it keeps an `Rc` across an `.await`) it runs on the thread that called `main`,
@@ -75,6 +76,7 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// It does for a test what `#[gosched::main]` does for `main`, takes the same options, and adds the
 /// standard `#[test]`. `#[should_panic]`, `#[ignore]` and tests that return a `Result` work as ever.
+/// If all goroutines come to wait for each other, for ever, the test fails and shows them (on Linux).
 ///
 /// Go equivalent: `func TestXxx(t *testing.T)`, which Go too runs in a goroutine.
 ///

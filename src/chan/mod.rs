@@ -34,7 +34,7 @@
 //!
 //! Each handle is one pointer. A channel is one allocation of 176 bytes, and one more for its buffer,
 //! `capacity` times the size of a value. Sending, receiving and waiting allocate nothing: the waiter's
-//! node is inside its future, which takes 72 bytes beside an `Option<T>` (one pointer more with
+//! node is inside its future, which takes 64 bytes beside an `Option<T>` (one pointer more with
 //! `send_from`). A stream or sink allocates once, for its first wait; a value that is given back and finds
 //! no receiver waiting may.
 //!

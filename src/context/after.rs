@@ -88,6 +88,17 @@ impl Context {
 /// Dropping it changes nothing: the function still runs when the context is done.
 ///
 /// Go: the `stop` function that `context.AfterFunc` returns.
+///
+/// # Examples
+///
+/// ```
+/// use gosched::Context;
+///
+/// let (ctx, cancel) = Context::background().with_cancel();
+/// let stop = ctx.after_func(|| unreachable!("it was stopped"));
+/// assert!(stop.stop());
+/// cancel.cancel();
+/// ```
 #[derive(Clone)]
 pub struct StopFunc {
     after: Arc<AfterFn>,

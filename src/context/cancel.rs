@@ -58,6 +58,22 @@ impl Context {
 /// goroutine is started, except one for each function given to [`Context::after_func`].
 ///
 /// Go: `context.CancelFunc` and `context.CancelCauseFunc`.
+///
+/// # Examples
+///
+/// ```
+/// use gosched::Context;
+/// use gosched::context::CancelFunc;
+///
+/// fn start() -> (Context, CancelFunc) {
+///     Context::background().with_cancel()
+/// }
+///
+/// let (ctx, _cancel) = start(); // a name keeps it; `_` alone would drop it at once
+/// assert!(ctx.check().is_ok());
+/// let (ctx, _) = start();
+/// assert!(ctx.check().is_err());
+/// ```
 #[must_use = "dropping a CancelFunc cancels its context at once"]
 pub struct CancelFunc {
     /// `None` once it is used up.

@@ -11,6 +11,21 @@ use crate::runtime::roll::{self, Entry};
 use crate::runtime::{GoId, Phase, now};
 
 /// What a goroutine is doing.
+///
+/// # Examples
+///
+/// ```
+/// use gosched::debug::{GoroutineState, goroutines};
+///
+/// # gosched::block_on(async {
+/// let me = gosched::go(async {
+///     let me = gosched::runtime::goid().unwrap();
+///     goroutines().into_iter().find(|g| g.id() == me).unwrap().state()
+/// });
+/// assert_eq!(me.await.unwrap(), GoroutineState::Running);
+/// assert_eq!(GoroutineState::Running.to_string(), "running");
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GoroutineState {
@@ -57,6 +72,10 @@ impl fmt::Display for GoroutineState {
 /// };
 /// assert_eq!(info.wait_reason(), Some("chan receive"));
 /// assert_eq!(info.waits_at().unwrap().file(), file!());
+/// assert_eq!(info.spawned_at().file(), file!());
+/// assert_eq!(info.parent(), None); // started by no goroutine
+/// assert!(info.waiting_for().is_some() && info.running_for().is_none());
+/// assert!(info.frame_size() > 0 && info.thread().is_none());
 /// assert!(info.to_string().contains("[chan receive"));
 /// # drop(tx);
 /// # });

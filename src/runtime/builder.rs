@@ -70,6 +70,16 @@ impl Builder {
     /// # Panics
     ///
     /// When `n` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::builder().procs(3).build()?;
+    /// assert_eq!(rt.handle().metrics().gomaxprocs(), 3);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn procs(&mut self, n: usize) -> &mut Self {
         assert!(n > 0, "procs(0): a runtime needs at least one P");
@@ -82,6 +92,17 @@ impl Builder {
     /// # Panics
     ///
     /// When the name contains a zero byte.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::builder().thread_name("web").build()?;
+    /// let name = rt.handle().go(async { std::thread::current().name().map(str::to_owned) });
+    /// assert!(rt.block_on(name).unwrap().unwrap().starts_with("web-"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
         let name = name.into();
@@ -94,6 +115,21 @@ impl Builder {
     }
 
     /// The stack size of the threads, in bytes. Default: that of `std::thread`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// // For a parser that recurses deeply between two `.await`s.
+    /// let rt = Runtime::builder().thread_stack_size(16 << 20).build()?;
+    /// fn depth(n: u32) -> u32 {
+    ///     let frame = std::hint::black_box([0_u8; 1024]);
+    ///     if n == 0 { u32::from(frame[0]) } else { 1 + depth(n - 1) }
+    /// }
+    /// assert_eq!(rt.block_on(rt.handle().go(async { depth(4_000) })).unwrap(), 4_000);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
         self.thread_stack_size = Some(bytes);
         self
@@ -104,6 +140,16 @@ impl Builder {
     /// # Panics
     ///
     /// When `n` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::builder().procs(1).max_threads(8).build()?;
+    /// assert!(rt.handle().metrics().threads() <= 8);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn max_threads(&mut self, n: usize) -> &mut Self {
         assert!(n > 0, "max_threads(0): a runtime needs at least one thread");
@@ -115,6 +161,18 @@ impl Builder {
     ///
     /// Blocking calls and hogs make the number of threads grow; this is how it shrinks again. Go keeps
     /// its threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let rt = Runtime::builder().thread_keep_alive(Duration::from_secs(1)).build()?;
+    /// assert_eq!(rt.block_on(async { 1 }), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn thread_keep_alive(&mut self, time: Duration) -> &mut Self {
         self.thread_keep_alive = time;
         self
@@ -129,6 +187,25 @@ impl Builder {
     ///
     /// For a call that is known to block, [`block_in_place`](super::block_in_place) hands the P off at
     /// once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    ///
+    /// let rt = Runtime::builder().procs(1).hog_threshold(Duration::from_millis(2)).build()?;
+    /// let stuck = rt.handle().go(async {
+    ///     let (tell, told) = mpsc::channel();
+    ///     gosched::go(async move { tell.send(7) });
+    ///     told.recv() // blocks the only P; without it nobody could send
+    /// });
+    /// assert_eq!(rt.block_on(stuck).unwrap(), Ok(7));
+    /// assert!(rt.handle().metrics().retakes() > 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn hog_threshold(&mut self, threshold: Duration) -> &mut Self {
         self.hog_threshold = threshold;
         self
@@ -139,6 +216,17 @@ impl Builder {
     ///
     /// Those threads are none of this runtime's: [`go`](crate::go()) in such a task starts a goroutine on the
     /// default runtime. [`Handle::go`](super::Handle::go) starts it here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::builder().library_threads(1).build()?;
+    /// let task = rt.handle().go(async { tokio::spawn(async { 7 }).await.unwrap() });
+    /// assert_eq!(rt.block_on(task).unwrap(), 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn library_threads(&mut self, n: usize) -> &mut Self {
         self.library_threads = n;
         self
@@ -146,6 +234,18 @@ impl Builder {
 
     /// What is done when all goroutines wait for each other. Default: [`DeadlockPolicy::Report`];
     /// [`#[gosched::test]`](crate::test) sets [`DeadlockPolicy::Panic`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// use gosched::runtime::DeadlockPolicy;
+    ///
+    /// let rt = Runtime::builder().deadlock(DeadlockPolicy::Ignore).build()?;
+    /// assert_eq!(rt.block_on(async { 1 }), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn deadlock(&mut self, policy: DeadlockPolicy) -> &mut Self {
         self.deadlock = policy;
         self
@@ -158,6 +258,22 @@ impl Builder {
     }
 
     /// Called when a goroutine panics, instead of a line on stderr.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// use std::sync::mpsc;
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let rt = Runtime::builder()
+    ///     .on_panic(move |panic| drop(tell.send(panic.to_string())))
+    ///     .build()?;
+    /// rt.handle().go(async { panic!("out of paper") });
+    /// assert!(told.recv().unwrap().contains("panicked: out of paper"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn on_panic<F>(&mut self, f: F) -> &mut Self
     where
         F: Fn(&GoPanic<'_>) + Send + Sync + 'static,
@@ -174,6 +290,19 @@ impl Builder {
     /// than 8192 Ps, or when `GOMAXPROCS` in the environment is not a positive number and
     /// [`procs`](Builder::procs) was not called, or when `GODEBUG` has a `schedtrace` or `scheddetail` that
     /// makes no sense (see [`debug`](crate::debug#schedtrace)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::builder().build()?;
+    /// assert_eq!(rt.block_on(async { 1 + 1 }), 2);
+    ///
+    /// let error = Runtime::builder().procs(1_000_000).build().unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn build(&self) -> io::Result<Runtime> {
         let procs = match self.procs {
             Some(n) if n > MAX_PROCS => return Err(too_many(format!("procs({n})"))),

@@ -126,12 +126,38 @@ pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// The number of the current goroutine; `None` outside one.
+///
+/// # Examples
+///
+/// ```
+/// # gosched::block_on(async {
+/// let handle = gosched::go(async { gosched::runtime::goid() });
+/// let id = handle.id();
+/// assert_eq!(handle.await.unwrap(), Some(id));
+/// assert_eq!(gosched::runtime::goid(), None); // `block_on` is no goroutine
+/// # });
+/// ```
 pub fn goid() -> Option<GoId> {
     current::goid()
 }
 
 /// How many goroutines live on the current runtime (outside any: on the default one). Go's
 /// `runtime.NumGoroutine`. Racy, as there.
+///
+/// # Panics
+///
+/// When the default runtime is needed and cannot be started.
+///
+/// # Examples
+///
+/// ```
+/// # gosched::block_on(async {
+/// let parked = gosched::go(std::future::pending::<()>());
+/// assert!(gosched::runtime::num_goroutine() >= 1);
+/// # parked.abort();
+/// # });
+/// ```
+#[track_caller]
 pub fn num_goroutine() -> usize {
     handle::Handle::try_current()
         .unwrap_or_else(handle::Handle::default_runtime)
@@ -139,6 +165,12 @@ pub fn num_goroutine() -> usize {
 }
 
 /// How many CPUs the process may use, affinity and cgroup quota counted. Go's `runtime.NumCPU`.
+///
+/// # Examples
+///
+/// ```
+/// assert!(gosched::runtime::num_cpu() >= 1);
+/// ```
 pub fn num_cpu() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -149,6 +181,10 @@ pub fn num_cpu() -> usize {
 /// Nothing stops for it: a P that is one too many is given up between two turns. A running runtime grows
 /// to 256 Ps at the most, or to as many as it was built with; a larger `n` gives that.
 ///
+/// # Panics
+///
+/// When the default runtime is needed and cannot be started.
+///
 /// # Examples
 ///
 /// ```
@@ -158,6 +194,7 @@ pub fn num_cpu() -> usize {
 /// assert_eq!(gosched::runtime::gomaxprocs(0), before);
 /// # });
 /// ```
+#[track_caller]
 pub fn gomaxprocs(n: usize) -> usize {
     let sched = handle::sched_or_default();
     if n == 0 {

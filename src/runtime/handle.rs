@@ -22,12 +22,36 @@ use super::unpark::Blocked;
 ///
 /// Most programs need none: [`#[gosched::main]`](crate::main) makes one, and [`go`](crate::go()) starts a
 /// default runtime where there is none.
+///
+/// # Examples
+///
+/// ```
+/// use gosched::runtime::Runtime;
+///
+/// let rt = Runtime::builder().procs(1).build()?;
+/// let parked = rt.handle().go(std::future::pending::<()>());
+/// drop(rt); // ends it
+/// assert!(gosched::block_on(parked).unwrap_err().is_cancelled());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Runtime {
     sched: Arc<Sched>,
     ended: bool,
 }
 
 /// A runtime's other end: starts goroutines on it from anywhere. Does not keep it running.
+///
+/// # Examples
+///
+/// ```
+/// use gosched::runtime::{Handle, Runtime};
+///
+/// let rt = Runtime::try_new()?;
+/// let handle: Handle = rt.handle();
+/// let answer = handle.go(async { 42 });
+/// assert_eq!(handle.block_on(answer).unwrap(), 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Handle {
     sched: Arc<Sched>,
@@ -47,16 +71,48 @@ impl Runtime {
     ///
     /// Those of [`Builder::build`].
     #[allow(clippy::new_without_default)]
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::try_new()?;
+    /// assert_eq!(rt.block_on(async { 1 + 1 }), 2);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_new() -> std::io::Result<Runtime> {
         Runtime::builder().build()
     }
 
     /// Sets the options of a runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::builder().procs(1).build()?;
+    /// # drop(rt);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn builder() -> Builder {
         Builder::new()
     }
 
     /// A handle to start goroutines with, from anywhere.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::try_new()?;
+    /// let handle = rt.handle();
+    /// let answer = std::thread::spawn(move || handle.go(async { 42 })).join().unwrap();
+    /// assert_eq!(rt.block_on(answer).unwrap(), 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn handle(&self) -> Handle {
         Handle {
             sched: Arc::clone(&self.sched),
@@ -89,6 +145,19 @@ impl Runtime {
 
     /// Shuts down as dropping does, but waits no longer than `limit` for goroutines that do not come
     /// to an `.await`. Those are left alone: they end when their poll does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let rt = Runtime::try_new()?;
+    /// rt.handle().go(async { std::thread::sleep(Duration::from_millis(20)) }); // no `.await` to end it at
+    /// rt.shutdown_timeout(Duration::from_millis(1));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn shutdown_timeout(mut self, limit: Duration) {
         let deadline = Instant::now().checked_add(limit);
         self.end(deadline);
@@ -132,6 +201,19 @@ impl fmt::Debug for Runtime {
 
 impl Handle {
     /// The runtime that the calling thread works for: that of its goroutine, or of its `block_on`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Handle;
+    ///
+    /// assert!(Handle::try_current().is_none()); // a plain thread
+    /// let answer = gosched::block_on(async {
+    ///     let here = Handle::try_current().unwrap();
+    ///     std::thread::spawn(move || here.go(async { 42 })).join().unwrap().await
+    /// });
+    /// assert_eq!(answer.unwrap(), 42);
+    /// ```
     pub fn try_current() -> Option<Handle> {
         current::sched().map(|sched| Handle { sched })
     }
@@ -145,6 +227,17 @@ impl Handle {
 
     /// Starts a goroutine on this runtime; see [`go`](crate::go()). On a runtime that has shut down the
     /// future is dropped at once, and the handle says that it was cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::try_new()?;
+    /// let answer = rt.handle().go(async { 42 });
+    /// assert_eq!(rt.block_on(answer).unwrap(), 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn go<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -155,11 +248,33 @@ impl Handle {
     }
 
     /// How many goroutines live on this runtime; see [`num_goroutine`](super::num_goroutine).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::try_new()?;
+    /// let parked = rt.handle().go(std::future::pending::<()>());
+    /// assert_eq!(rt.handle().num_goroutine(), 1);
+    /// # drop(parked);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn num_goroutine(&self) -> usize {
         usize::try_from(self.sched.live()).unwrap_or(usize::MAX)
     }
 
     /// What the scheduler has counted; see [`metrics`](super::metrics()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::builder().procs(2).build()?;
+    /// assert_eq!(rt.handle().metrics().gomaxprocs(), 2);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn metrics(&self) -> super::Metrics {
         super::Metrics::of(&self.sched)
     }
@@ -169,6 +284,16 @@ impl Handle {
     /// # Panics
     ///
     /// As [`Runtime::block_on`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    ///
+    /// let rt = Runtime::try_new()?;
+    /// assert_eq!(rt.handle().block_on(async { 1 + 1 }), 2);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, f: F) -> F::Output {
         block_on_sched(&self.sched, f)

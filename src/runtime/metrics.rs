@@ -19,6 +19,21 @@ use super::sched::{Figures, Sched};
 /// assert!(gosched::runtime::metrics().goroutines_created() > before);
 /// # });
 /// ```
+///
+/// What a service may tell about itself:
+///
+/// ```
+/// let now = gosched::runtime::metrics();
+/// let text = format!(
+///     "goroutines {} (running {}, runnable {}, waiting {})\n\
+///      procs {} (idle {}), threads {}\n\
+///      retakes {}, steals {}, parks {}",
+///     now.goroutines(), now.goroutines_running(), now.goroutines_runnable(), now.goroutines_waiting(),
+///     now.gomaxprocs(), now.idle_procs(), now.threads(),
+///     now.retakes(), now.steals(), now.parks(),
+/// );
+/// assert!(text.starts_with("goroutines ") && !text.contains("procs 0"), "{text}");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Metrics {
     figures: Figures,

@@ -45,7 +45,7 @@ const REPORT_EVERY: Nanos = 1_000_000_000;
 pub(crate) struct Sysmon {
     /// See `Builder::hog_threshold`.
     threshold: Nanos,
-    /// Ps taken away so far.
+    /// Ps taken away so far, counted by `Sched::retake`.
     pub(crate) retakes: AtomicU64,
     trace: Option<Wish>,
     deadlock: DeadlockPolicy,
@@ -239,7 +239,6 @@ impl Sysmon {
 /// What is told of hogs.
 impl Sysmon {
     fn report_hog(&self, hog: &Hog, so_far: Nanos) {
-        self.retakes.fetch_add(1, Ordering::Relaxed);
         let Some(unreported) = self.reports[0].pass() else {
             return;
         };

@@ -40,6 +40,18 @@ impl Ticker {
     /// # Panics
     ///
     /// When `d` is zero, as in Go.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use gosched::time::Ticker;
+    /// # gosched::block_on(async {
+    /// let start = std::time::Instant::now();
+    /// let mut ticker = Ticker::new(Duration::from_millis(1));
+    /// assert!(ticker.tick().await >= start + Duration::from_millis(1));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn new(d: Duration) -> Ticker {
         assert!(!d.is_zero(), "Ticker: the period must not be zero");
@@ -54,6 +66,18 @@ impl Ticker {
     /// # Cancel safety
     ///
     /// A dropped `tick` takes no tick. It is an arm of `select!`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use gosched::time::Ticker;
+    /// # gosched::block_on(async {
+    /// let mut ticker = Ticker::new(Duration::from_millis(1));
+    /// let (first, second) = (ticker.tick().await, ticker.tick().await);
+    /// assert!(second >= first + Duration::from_millis(1));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn tick(&mut self) -> Tick<'_> {
         let alarm = Alarm::new(self.next);
@@ -65,6 +89,22 @@ impl Ticker {
     }
 
     /// No more ticks, until [`reset`](Ticker::reset).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use gosched::time::Ticker;
+    /// # gosched::block_on(async {
+    /// let mut ticker = Ticker::new(Duration::from_millis(1));
+    /// ticker.stop();
+    /// let ticked = gosched::select! {
+    ///     _ = ticker.tick() => true,
+    ///     _ = gosched::time::after(Duration::from_millis(5)) => false,
+    /// };
+    /// assert!(!ticked);
+    /// # });
+    /// ```
     pub fn stop(&mut self) {
         self.next = None;
     }
@@ -74,6 +114,18 @@ impl Ticker {
     /// # Panics
     ///
     /// When `d` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use gosched::time::Ticker;
+    /// # gosched::block_on(async {
+    /// let mut ticker = Ticker::new(Duration::from_secs(3600));
+    /// ticker.reset(Duration::from_millis(1));
+    /// ticker.tick().await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn reset(&mut self, d: Duration) {
         *self = Ticker::new(d);

@@ -77,6 +77,17 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Timer {
     /// Fires once, after `d`. Go's `time.NewTimer`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use gosched::time::Timer;
+    /// # gosched::block_on(async {
+    /// let timer = Timer::new(Duration::from_millis(1));
+    /// timer.fired().await;
+    /// # });
+    /// ```
     pub fn new(d: Duration) -> Timer {
         Timer {
             kind: Kind::Event(Mutex::new(Event {
@@ -122,6 +133,21 @@ impl Timer {
     /// # Cancel safety
     ///
     /// A dropped `fired` receives nothing. It is an arm of `select!`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use gosched::time::Timer;
+    /// # gosched::block_on(async {
+    /// let timer = Timer::new(Duration::from_secs(3600));
+    /// let fired = gosched::select! {
+    ///     _ = timer.fired() => true,
+    ///     _ = gosched::time::after(Duration::from_millis(1)) => false,
+    /// };
+    /// assert!(!fired);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn fired(&self) -> Fired<'_> {
         Fired {
@@ -135,6 +161,18 @@ impl Timer {
 
     /// Stops the timer. `true` = it was active: nobody had received its event, or `f` had not been
     /// started. Nobody will receive it after that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use gosched::time::Timer;
+    /// # gosched::block_on(async {
+    /// let timer = Timer::new(Duration::from_secs(3600));
+    /// assert!(timer.stop());
+    /// assert!(!timer.stop());
+    /// # });
+    /// ```
     pub fn stop(&self) -> bool {
         match &self.kind {
             Kind::Event(event) => {
@@ -147,6 +185,19 @@ impl Timer {
     }
 
     /// Sets the timer to `d` from now; returns what [`stop`](Timer::stop) would have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use gosched::time::Timer;
+    /// # gosched::block_on(async {
+    /// let timer = Timer::new(Duration::from_secs(3600));
+    /// assert!(timer.reset(Duration::from_millis(1))); // it was active
+    /// timer.fired().await;
+    /// assert!(!timer.reset(Duration::from_secs(3600))); // it had been received
+    /// # });
+    /// ```
     pub fn reset(&self, d: Duration) -> bool {
         match &self.kind {
             Kind::Event(event) => {

@@ -422,3 +422,15 @@ fn drop_quietly<T>(value: T) {
         std::mem::forget(panic);
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64", not(loom)))]
+mod tests {
+    use super::Header;
+
+    #[test]
+    fn a_header_is_as_large_as_the_guide_says() {
+        let chapter = include_str!("../../../docs/scheduler.md");
+        let says = format!("a header of {} bytes", size_of::<Header>());
+        assert!(chapter.contains(&says), "it is not {says}");
+    }
+}

@@ -33,6 +33,15 @@ impl GoId {
     }
 
     /// The number itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let handle = gosched::go(async {});
+    /// assert!(handle.id().get() > 0);
+    /// # });
+    /// ```
     pub fn get(self) -> u64 {
         self.0.get()
     }
@@ -100,17 +109,52 @@ impl<T> JoinHandle<T> {
     }
 
     /// The goroutine's number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let handle = gosched::go(async { gosched::runtime::goid() });
+    /// let id = handle.id();
+    /// assert_eq!(handle.await.unwrap(), Some(id));
+    /// # });
+    /// ```
     pub fn id(&self) -> GoId {
         GoId::new(self.id).expect("goroutine numbers start at 1")
     }
 
     /// The size of the goroutine's frame in bytes: its future, with all that it holds across an
     /// `.await`. Where Go grows a stack, a future has one frame of exactly this size.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let handle = gosched::go(async {
+    ///     let buffer = [7_u8; 4096]; // lives across the await
+    ///     gosched::yield_now().await;
+    ///     buffer.iter().map(|&b| u32::from(b)).sum::<u32>()
+    /// });
+    /// assert!(handle.frame_size() >= 4096);
+    /// # });
+    /// ```
     pub fn frame_size(&self) -> usize {
         self.frame
     }
 
     /// True once the goroutine is over: awaiting the handle will not wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let handle = gosched::go(async { 1 });
+    /// while !handle.is_finished() {
+    ///     gosched::yield_now().await;
+    /// }
+    /// assert_eq!(handle.await.unwrap(), 1);
+    /// # });
+    /// ```
     pub fn is_finished(&self) -> bool {
         // SAFETY: join I1.
         self.g.is_none_or(|g| unsafe { g.header().state.is_done() })
@@ -270,17 +314,47 @@ impl JoinError {
     }
 
     /// The goroutine's number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let handle = gosched::go(async { panic!("oh") });
+    /// let id = handle.id();
+    /// let error: gosched::JoinError = handle.await.unwrap_err();
+    /// assert_eq!(error.id(), id);
+    /// # });
+    /// ```
     pub fn id(&self) -> GoId {
         GoId::new(self.id).expect("goroutine numbers start at 1")
     }
 
     /// True when the goroutine panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let error = gosched::go(async { panic!("oh") }).await.unwrap_err();
+    /// assert!(error.is_panic());
+    /// # });
+    /// ```
     pub fn is_panic(&self) -> bool {
         matches!(self.repr, Repr::Panic(_))
     }
 
     /// True when it was aborted, ended itself with [`goexit`](crate::runtime::goexit), or its runtime
     /// shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let handle = gosched::go(std::future::pending::<()>());
+    /// handle.abort();
+    /// assert!(handle.await.unwrap_err().is_cancelled());
+    /// # });
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         matches!(self.repr, Repr::Cancelled)
     }
@@ -290,6 +364,15 @@ impl JoinError {
     /// # Panics
     ///
     /// When the goroutine did not panic; see [`try_into_panic`](JoinError::try_into_panic).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let error = gosched::go(async { std::panic::panic_any(7_u8) }).await.unwrap_err();
+    /// assert_eq!(error.into_panic().downcast_ref::<u8>(), Some(&7));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
         match self.try_into_panic() {
@@ -303,6 +386,17 @@ impl JoinError {
     /// # Errors
     ///
     /// The error itself when the goroutine did not panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let handle = gosched::go(std::future::pending::<()>());
+    /// handle.abort();
+    /// let error = handle.await.unwrap_err().try_into_panic().unwrap_err();
+    /// assert!(error.is_cancelled());
+    /// # });
+    /// ```
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match self.repr {
             Repr::Panic(payload) => Ok(payload.0),

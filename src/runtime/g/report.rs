@@ -8,6 +8,26 @@ use super::cell::Header;
 use super::join::GoId;
 
 /// What is told of a panic, for [`Builder::on_panic`](crate::runtime::Builder::on_panic).
+///
+/// # Examples
+///
+/// ```
+/// use gosched::runtime::Runtime;
+/// use std::sync::mpsc;
+///
+/// let (tell, told) = mpsc::channel();
+/// let rt = Runtime::builder()
+///     .on_panic(move |panic| {
+///         assert!(panic.payload().is::<&str>());
+///         let message = panic.message().map(str::to_owned);
+///         let _ = tell.send((panic.id(), panic.parent(), panic.spawn_site().file(), message));
+///     })
+///     .build()?;
+/// let handle = rt.handle().go(async { panic!("out of paper") });
+/// let id = handle.id();
+/// assert_eq!(told.recv().unwrap(), (id, None, file!(), Some("out of paper".into())));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct GoPanic<'a> {
     id: u64,
     parent: u64,

@@ -52,6 +52,8 @@ pub(crate) struct Netpoll {
     owned: AtomicBool,
     /// Somebody wanted to turn the poller and found it taken. A hint, without data.
     asked_for: AtomicBool,
+    /// A thread is on its way to block here, and no other need be sent. A hint, without data.
+    expected: AtomicBool,
     blocked: AtomicBool,
     handle: tokio::runtime::Handle,
     metrics: tokio::runtime::RuntimeMetrics,
@@ -97,6 +99,7 @@ impl Netpoll {
             runtime: UnsafeCell::new(Some(runtime)),
             owned: AtomicBool::new(false),
             asked_for: AtomicBool::new(false),
+            expected: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             handle,
             library: Mutex::new(library),
@@ -174,6 +177,18 @@ impl Netpoll {
         self.asked_for.load(Ordering::Relaxed)
     }
 
+    /// A thread is to be sent here; `false` when one is on its way. A new one needs longer to begin than sysmon
+    /// to look again.
+    pub(crate) fn expect(&self) -> bool {
+        // Relaxed: a hint; only one of those who call at once is told to send.
+        !self.expected.swap(true, Ordering::Relaxed)
+    }
+
+    /// It has come, or will not.
+    pub(crate) fn expect_nobody(&self) {
+        self.expected.store(false, Ordering::Relaxed);
+    }
+
     /// A turn that does not block; `false` when another thread is in the poller.
     pub(crate) fn turn(&self, m: &M) -> bool {
         if !self.own() {
@@ -207,7 +222,9 @@ impl Netpoll {
         earliest: impl Fn() -> Nanos,
         run_due: impl Fn(Nanos),
     ) -> bool {
-        if !self.own() {
+        let owned = self.own();
+        self.expect_nobody();
+        if !owned {
             return false;
         }
         // SAFETY: netpoll I1: we own it.

@@ -69,6 +69,8 @@ impl Sched {
                 }
             },
         )?;
+        // Before anybody can run because of it. Relaxed: a number that others look for.
+        self.sysmon.retakes.fetch_add(1, Ordering::Relaxed);
         self.handoff(p);
         Some(hog)
     }

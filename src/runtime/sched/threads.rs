@@ -209,15 +209,22 @@ impl Sched {
         }
     }
 
-    /// Sends an M without a P to the poller, where nobody has been for long.
+    /// Sends an M without a P to the poller, where nobody has been for long: one at a time.
     pub(crate) fn start_poller(&self) {
+        if !self.netpoll.expect() {
+            return;
+        }
         match self.idle.take_m() {
             Some(m) => {
                 m.set_next(None, false);
                 m.note.wakeup();
             }
-            // The error is reported; sysmon asks again.
-            None => drop(self.new_m(None, false)),
+            None => {
+                if self.new_m(None, false).is_err() {
+                    // It is reported; sysmon asks again.
+                    self.netpoll.expect_nobody();
+                }
+            }
         }
     }
 
