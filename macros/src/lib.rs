@@ -36,8 +36,8 @@ pub fn __select(input: TokenStream) -> TokenStream {
 /// The function keeps its attributes, its visibility and its return type and becomes a plain
 /// function: it starts a runtime, runs the body there, shuts the runtime down and returns what the
 /// body returned. Goroutines that still wait at that moment are dropped, as Go ends them when
-/// `main` returns; one that runs is waited for until it comes to an `.await`. On Unix SIGQUIT shows
-/// all goroutines on stderr and ends the program with status 2, as in Go.
+/// `main` returns; one that runs is waited for until it comes to an `.await`, for a second at the
+/// most. On Unix SIGQUIT shows all goroutines on stderr and ends the program with status 2, as in Go.
 ///
 /// If the body's future is `Send + 'static` it runs as a goroutine, the first of the program.
 /// Otherwise (say, it keeps an `Rc` across an `.await`) it runs on the thread that called `main`,

@@ -7,18 +7,24 @@
 //! # Invariants
 //!
 //! 1. The runtime is shut down before the output is returned or a panic goes on, so no goroutine
-//!    outlives the function.
+//!    outlives the function; but a program's `main` waits no longer than `LEAVE` for those that are
+//!    stuck in a poll: the process ends, and they with it.
 //! 2. A panic of the body reaches the caller with its own payload, once: it was reported where it
 //!    happened and is resumed here, not raised anew.
 //!
 //! It has no say in how a runtime works: it uses the public [`Builder`] like anyone.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
 use crate::runtime::{Builder, DeadlockPolicy, JoinError, Runtime};
+
+/// How long a program's `main` waits at its end for goroutines that are in a poll. Go's waits for none; here
+/// those that come to an `.await` meanwhile are dropped in good order.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// How the runtime of a `main` or a test is built.
 #[derive(Debug)]
@@ -58,14 +64,40 @@ impl Setup {
     }
 
     #[track_caller]
-    fn build(self) -> Runtime {
+    fn build(self) -> Started {
         #[cfg(unix)]
         if self.program {
             super::sigquit::install();
         }
         match self.builder.build() {
-            Ok(runtime) => runtime,
+            Ok(runtime) => Started {
+                runtime: Some(runtime),
+                program: self.program,
+            },
             Err(error) => panic!("the runtime could not be started: {error}"),
+        }
+    }
+}
+
+/// The runtime of a `main` or a test, which ends when this is dropped (I1).
+struct Started {
+    /// There until the drop.
+    runtime: Option<Runtime>,
+    program: bool,
+}
+
+impl Deref for Started {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.runtime.as_ref().expect("it is there until the drop")
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let (Some(runtime), true) = (self.runtime.take(), self.program) {
+            runtime.shutdown_timeout(LEAVE);
         }
     }
 }
@@ -115,14 +147,14 @@ impl AsGoroutine {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let runtime = setup.build();
-        let main = runtime.handle().go(future);
-        match runtime.block_on(main) {
+        let started = setup.build();
+        let main = started.handle().go(future);
+        match started.block_on(main) {
             Ok(output) => {
-                drop(runtime);
+                drop(started);
                 output
             }
-            Err(error) => ended_early(runtime, error),
+            Err(error) => ended_early(started, error),
         }
     }
 }
@@ -139,26 +171,26 @@ impl OnThisThread {
     /// If the runtime cannot be started, and if the body panics.
     #[track_caller]
     pub fn run<F: Future>(self, setup: Setup, future: F) -> F::Output {
-        let runtime = setup.build();
-        let output = runtime.block_on(future);
-        drop(runtime);
+        let started = setup.build();
+        let output = started.block_on(future);
+        drop(started);
         output
     }
 }
 
 /// The main goroutine gave no output: it panicked, or left by `goexit`.
 #[track_caller]
-fn ended_early(runtime: Runtime, error: JoinError) -> ! {
+fn ended_early(started: Started, error: JoinError) -> ! {
     if error.is_panic() {
-        drop(runtime);
+        drop(started);
         resume_unwind(error.into_panic());
     }
     // As in Go, the others go on without main. Nothing tells when the last one ends, and nobody
     // waits for the answer but a process that is about to fail: looking now and then will do.
-    while runtime.handle().num_goroutine() > 0 {
+    while started.handle().num_goroutine() > 0 {
         thread::sleep(Duration::from_millis(1));
     }
-    drop(runtime);
+    drop(started);
     panic!("no goroutines (main called runtime.Goexit) - deadlock!");
 }
 

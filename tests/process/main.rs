@@ -1,4 +1,4 @@
-//! What a whole process does: on SIGQUIT, under `GODEBUG=schedtrace`, when all its goroutines wait for each
+//! What a whole process does: at its end, on SIGQUIT, under `GODEBUG=schedtrace`, when all its goroutines wait for each
 //! other, and when it is the guide's stuck service.
 //!
 //! Each case is a program, which this binary becomes when it is told so through the environment, and a look
@@ -6,6 +6,7 @@
 
 #[cfg(target_os = "linux")]
 mod deadlock;
+mod ends;
 mod schedtrace;
 #[cfg(unix)]
 mod sigquit;
@@ -117,7 +118,7 @@ fn read_all(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> 
 }
 
 fn main() {
-    let mut cases = schedtrace::CASES.to_vec();
+    let mut cases = [ends::CASES, schedtrace::CASES].concat();
     #[cfg(target_os = "linux")]
     cases.extend(deadlock::CASES);
     #[cfg(unix)]
