@@ -44,26 +44,20 @@ use crate::runtime::{current, default_sched};
 /// # Examples
 ///
 /// ```
+/// use gosched::chan;
 /// use gosched::sync::SingleFlight;
-/// use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
-///
-/// static QUERIES: AtomicU32 = AtomicU32::new(0);
-///
-/// async fn query(user: u32) -> String {
-///     QUERIES.fetch_add(1, SeqCst);
-///     gosched::yield_now().await;
-///     format!("user {user}")
-/// }
 ///
 /// # gosched::block_on(async {
+/// let (database, answers) = chan(0); // answers once
 /// let flight = SingleFlight::new();
-/// let (first, second) = tokio::join!(
-///     flight.run(7, || query(7)),
-///     flight.run(7, || query(7)),
+/// let query = || { let answers = answers.clone(); async move { answers.recv().await.unwrap() } };
+/// let (first, second, _) = tokio::join!(
+///     flight.run(7, query),
+///     flight.run(7, query),
+///     database.send("user 7"),
 /// );
-/// assert_eq!(first, ("user 7".to_owned(), true));
+/// assert_eq!(first, ("user 7", true));
 /// assert_eq!(first, second);
-/// assert_eq!(QUERIES.load(SeqCst), 1);
 /// # });
 /// ```
 pub struct SingleFlight<K, V> {
