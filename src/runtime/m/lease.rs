@@ -13,13 +13,13 @@
 //! |---|---|---|
 //! | true | false | the M, which may be at work on it |
 //! | false | false | the M, whose goroutine runs; sysmon may begin to revoke |
-//! | any | true, `lock` held | not decided yet |
+//! | any | true, `lock` held | not decided yet, or a thief for this moment |
 //! | any | true, `lock` free | whoever sysmon gave it to; the M does not know yet |
 //!
 //! # Invariants
 //!
 //! - **lease I1**: `revoked` is changed under `lock` only. sysmon leaves it true only if it saw `using`
-//!   false after the barrier.
+//!   false after the barrier. A thief of `runnext` takes it back when it has done what it came for.
 //! - **lease I2**: the M touches its P only while it has `using` set and has since seen `revoked`
 //!   false, or has settled under `lock` that it is.
 //!
@@ -27,8 +27,8 @@
 //! system without `membarrier` would suggest): 2 to 3 ns a poll. There the fences below are real ones.
 
 use crate::loom::lock;
-use crate::loom::sync::Mutex;
 use crate::loom::sync::atomic::{AtomicBool, Ordering};
+use crate::loom::sync::{Mutex, MutexGuard};
 
 use super::barrier;
 
@@ -90,8 +90,9 @@ impl Lease {
         // Relaxed: ordered by the barrier, against that in `revoke`.
         self.using.store(true, Ordering::Relaxed);
         barrier::light();
-        // Relaxed: as above; `settle` looks again under the lock.
-        if self.revoked.load(Ordering::Relaxed) {
+        // Ordering: Acquire pairs with the Release in `visit`: what the thief did to the P is seen. `settle`
+        // looks again under the lock.
+        if self.revoked.load(Ordering::Acquire) {
             return self.settle();
         }
         Ok(())
@@ -116,7 +117,30 @@ impl Lease {
         still: impl FnOnce() -> bool,
         take: impl FnOnce() -> R,
     ) -> Option<R> {
-        let _guard = lock(&self.lock);
+        let _guard = self.keep_out(still)?;
+        Some(take())
+    }
+
+    /// A thief: is the P's owner for as long as `act` runs, under the same conditions.
+    pub(crate) fn visit<R>(
+        &self,
+        still: impl FnOnce() -> bool,
+        act: impl FnOnce() -> R,
+    ) -> Option<R> {
+        // Relaxed: a hint, which saves the barrier.
+        if self.using.load(Ordering::Relaxed) {
+            return None;
+        }
+        let _guard = self.keep_out(still)?;
+        let r = act();
+        // Ordering: Release pairs with the Acquire in `claim`.
+        self.revoked.store(false, Ordering::Release);
+        Some(r)
+    }
+
+    /// Sets `revoked` for an M that is in a poll and does nothing with its P.
+    fn keep_out(&self, still: impl FnOnce() -> bool) -> Option<MutexGuard<'_, ()>> {
+        let guard = lock(&self.lock);
         // Relaxed: changed under the lock only; for the M's look, ordered by the barrier.
         if self.revoked.load(Ordering::Relaxed) {
             return None;
@@ -128,6 +152,6 @@ impl Lease {
             self.revoked.store(false, Ordering::Relaxed);
             return None;
         }
-        Some(take())
+        Some(guard)
     }
 }

@@ -1,19 +1,23 @@
 //! The local run queue of a P: a 256-slot ring and the `runnext` slot.
 //!
-//! Only the owner of the P puts goroutines in; anybody takes them out. The owner pushes at the tail
-//! and everybody takes at the head, by a CAS on it. A full ring sends its older half and the newcomer
+//! Only the owner of the P puts goroutines in; anybody takes them out of the ring. The owner pushes at the
+//! tail and everybody takes at the head, by a CAS on it. A full ring sends its older half and the newcomer
 //! to the global queue as one batch. `runnext` holds the goroutine that was made ready last, which runs
 //! next; the one that it displaces goes to the ring.
 //!
 //! The algorithm is that of Go's `runqput`, `runqget` and `runqgrab`. Slots are atomics because a thief
 //! reads them *before* the CAS that tells whether it owned what it read.
 //!
+//! In Go `runnext` changes hands by CAS. Here it is the owner's, and a thief comes to it as an owner for a
+//! moment, while the real one is kept out by its lease (`m/lease.rs`): it is stolen seldom, and put and taken
+//! in almost every turn.
+//!
 //! # Invariants
 //!
 //! - **runq I1**: `tail` is stored by the owner of the P only; `head` moves by CAS, and only forward.
 //! - **runq I2**: slots in `head..tail` hold items that were pushed and not taken. An item belongs to
 //!   whoever moved `head` past it.
-//! - **runq I3**: `runnext` is made non-null by the owner only; anybody may take it.
+//! - **runq I3**: `runnext` is stored by the owner of the P only.
 //!
 //! The CAS on `head` must be a Release: the thief's reads of the slots come before it, and the owner
 //! that sees the moved head (Acquire, in `push_back`) may then overwrite them. loom does not explore
@@ -83,15 +87,10 @@ impl<T> Local<'_, T> {
     /// overflowed): there is something for others to take.
     #[inline]
     pub(crate) fn push_next(&self, item: *mut T, overflow: &impl Overflow<T>) -> bool {
-        // Relaxed: only the owner makes it non-null (runq I3): while it is null, nobody writes to it.
-        if self.0.runnext.load(Ordering::Relaxed).is_null() {
-            // Ordering: Release publishes the goroutine to whoever takes it (`take_next`).
-            self.0.runnext.store(item, Ordering::Release);
-            return false;
-        }
-        // Ordering: Release as above; Acquire pairs with the Release that put the displaced one there
-        // (this owner's, or a former one's).
-        let displaced = self.0.runnext.swap(item, Ordering::AcqRel);
+        // Relaxed: the owner's own (runq I3).
+        let displaced = self.0.runnext.load(Ordering::Relaxed);
+        // Ordering: Release pairs with the Acquire in `is_empty`.
+        self.0.runnext.store(item, Ordering::Release);
         if displaced.is_null() {
             return false;
         }
@@ -151,11 +150,14 @@ impl<T> Local<'_, T> {
     /// Takes `runnext`.
     #[inline]
     pub(crate) fn pop_next(&self) -> Option<*mut T> {
-        // Relaxed: only the owner makes it non-null (runq I3); the swap below orders the rest.
-        if self.0.runnext.load(Ordering::Relaxed).is_null() {
+        // Relaxed: the owner's own (runq I3).
+        let next = self.0.runnext.load(Ordering::Relaxed);
+        if next.is_null() {
             return None;
         }
-        self.0.steal().take_next()
+        // Ordering: as in `push_next`.
+        self.0.runnext.store(ptr::null_mut(), Ordering::Release);
+        Some(next)
     }
 
     /// Takes the head of the ring.
@@ -190,9 +192,8 @@ impl<T> Local<'_, T> {
         self.0.steal().ring_is_empty()
     }
 
-    /// Steals half of `victim`'s ring, into this ring; returns the youngest of it, to be run. With
-    /// `runnext`, takes that when the ring is empty.
-    pub(crate) fn steal_from(&self, victim: &Steal<'_, T>, runnext: bool) -> Option<*mut T> {
+    /// Steals half of `victim`'s ring, into this ring; returns the youngest of it, to be run.
+    pub(crate) fn steal_from(&self, victim: &Steal<'_, T>) -> Option<*mut T> {
         debug_assert!(!ptr::eq(self.0, victim.0));
         // Relaxed: only the owner stores the tail (runq I1).
         let tail = self.0.tail.load(Ordering::Relaxed);
@@ -202,10 +203,7 @@ impl<T> Local<'_, T> {
                 .slot(tail.wrapping_add(i))
                 .store(item, Ordering::Relaxed);
         });
-        if count == 0 {
-            return if runnext { victim.take_next() } else { None };
-        }
-        let rest = count - 1;
+        let rest = count.checked_sub(1)?;
         let youngest = self.0.slot(tail.wrapping_add(rest)).load(Ordering::Relaxed);
         if rest > 0 {
             // Ordering: Release pairs with the Acquire loads of the tail in `Steal`.
@@ -251,14 +249,6 @@ impl<T> Steal<'_, T> {
                 return count;
             }
         }
-    }
-
-    /// Takes `runnext`, whoever owns it.
-    #[inline]
-    pub(crate) fn take_next(&self) -> Option<*mut T> {
-        // Ordering: Acquire pairs with the Release of the swap in `push_next`.
-        let item = self.0.runnext.swap(ptr::null_mut(), Ordering::AcqRel);
-        (!item.is_null()).then_some(item)
     }
 
     /// True when there is a `runnext` (racy).

@@ -8,11 +8,12 @@
 //! Where it differs from Go: the slice is charged to the P. Every turn counts, also one out of
 //! `runnext`, and a chain of `runnext` turns ends when it holds off others.
 
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::Sched;
 use super::threads::Parked;
-use crate::runtime::g::G;
+use crate::runtime::g::{G, Header};
 use crate::runtime::m::M;
 use crate::runtime::p::{self, P};
 
@@ -117,7 +118,7 @@ impl Sched {
         let share = (self.injector.len() / self.nprocs() + 1).min(BATCH);
         // SAFETY: P I1: called by the M that owns `p`.
         let local = unsafe { p.runq.local() };
-        let mut rest = [std::ptr::null_mut(); BATCH];
+        let mut rest = [ptr::null_mut(); BATCH];
         let mut count = 0;
         // The ring may overflow into the very queue whose lock is held here: collect first.
         let first = self.injector.pop_batch(share, |g| {
@@ -179,16 +180,15 @@ impl Sched {
                             return unsafe { G::from_ptr(g) };
                         }
                     }
-                    if queue.ring_is_empty() && queue.has_next() && victim.is_busy() {
-                        let since = Instant::now();
-                        while queue.has_next() && since.elapsed() < NEXT_GRACE {
-                            std::hint::spin_loop();
-                        }
-                    }
-                } else if queue.ring_is_empty() {
-                    continue;
                 }
-                if let Some(g) = local.steal_from(&queue, last) {
+                let stolen = if !queue.ring_is_empty() {
+                    local.steal_from(&queue)
+                } else if last {
+                    self.steal_next(victim)
+                } else {
+                    None
+                };
+                if let Some(g) = stolen {
                     m.steals.bump();
                     // SAFETY: as above.
                     return unsafe { G::from_ptr(g) };
@@ -196,6 +196,26 @@ impl Sched {
             }
         }
         None
+    }
+
+    /// Takes the `runnext` of a P whose M stays in one poll. One that comes out of it runs it itself.
+    fn steal_next(&self, victim: &P) -> Option<*mut Header> {
+        let (owner, tick) = (victim.owner(), victim.tick());
+        let waits = || victim.runq.steal().has_next() && victim.tick() == tick;
+        if !waits() {
+            return None;
+        }
+        let since = Instant::now();
+        while since.elapsed() < NEXT_GRACE {
+            if !waits() {
+                return None;
+            }
+            std::hint::spin_loop();
+        }
+        let m = self.threads.find(owner)?;
+        // SAFETY: P I1: during the visit we are the owner.
+        let take = || unsafe { victim.runq.local() }.pop_next();
+        m.lease.visit(|| ptr::eq(victim.owner(), owner), take)?
     }
 
     /// Gives the P up, then looks everywhere again: with a P in hand when there is something.

@@ -54,6 +54,19 @@ impl World {
         taken
     }
 
+    /// A thief tries once; it takes one out of the P's queue.
+    fn steal(&self) -> usize {
+        let take = || {
+            // SAFETY: as for `Sync`.
+            self.queued.with_mut(|queued| unsafe {
+                let had = *queued;
+                *queued = had.saturating_sub(1);
+                had - *queued
+            })
+        };
+        self.lease.visit(|| true, take).unwrap_or(0)
+    }
+
     fn total(&self) -> usize {
         // SAFETY: as for `Sync`.
         self.queued.with(|queued| unsafe { *queued }) + self.global.load(Relaxed)
@@ -131,5 +144,55 @@ fn an_m_that_lost_its_p_and_got_another_keeps_that_one() {
         };
         let taken = world.lease.revoke(|| turn.load(Relaxed) == 0, || ());
         assert_eq!(m.join().unwrap(), taken.is_some());
+    });
+}
+
+// Caught: `visit` that leaves `revoked` set; one that stores it Relaxed before the M is out; `claim` with a
+// Relaxed look at `revoked`; `keep_out` without its barrier.
+#[test]
+fn a_thief_that_comes_while_the_m_polls_is_the_only_one_to_use_the_p() {
+    loom::model(|| {
+        let world = World::new();
+        let m = {
+            let world = world.clone();
+            thread::spawn(move || {
+                world.queue();
+                world.lease.begin_poll();
+                assert!(world.ready(true), "the P was lost to a thief");
+                assert_eq!(world.lease.end_poll(), Ok(()));
+                world.queue();
+            })
+        };
+        let stolen = world.steal();
+        m.join().unwrap();
+        assert_eq!(world.total() + stolen, 3);
+    });
+}
+
+// Caught: `keep_out` that does not look whether `revoked` is set.
+#[test]
+fn a_thief_beside_sysmon_takes_nothing_from_who_gets_the_p() {
+    loom::model(|| {
+        let world = World::new();
+        let m = {
+            let world = world.clone();
+            thread::spawn(move || {
+                world.queue();
+                world.lease.begin_poll();
+                let kept = world.lease.end_poll().is_ok();
+                if kept {
+                    world.queue();
+                }
+                kept
+            })
+        };
+        let thief = {
+            let world = world.clone();
+            thread::spawn(move || world.steal())
+        };
+        let taken = world.retake();
+        let stolen = thief.join().unwrap();
+        assert_eq!(m.join().unwrap(), !taken);
+        assert_eq!(world.total() + stolen, 2);
     });
 }

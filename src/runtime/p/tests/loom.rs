@@ -89,11 +89,11 @@ impl Queue {
     }
 
     /// A thief that visits this queue once, and returns what it got.
-    fn thief(&self, runnext: bool) -> JoinHandle<Taken> {
+    fn thief(&self) -> JoinHandle<Taken> {
         let victim = self.clone();
         thread::spawn(move || {
             let own = Queue::new();
-            let first = own.local().steal_from(&victim.runq().steal(), runnext);
+            let first = own.local().steal_from(&victim.runq().steal());
             let mut taken: Taken = first.into_iter().map(open).collect();
             taken.extend(own.drain());
             taken
@@ -115,7 +115,7 @@ fn a_steal_beside_an_owner_that_pops_and_fills_the_ring_again_loses_and_doubles_
     loom::model(|| {
         let queue = Queue::new();
         (1..=3).for_each(|n| queue.push(n));
-        let thief = queue.thief(false);
+        let thief = queue.thief();
         let mut mine = Taken::new();
         mine.extend(queue.pop());
         queue.push(4);
@@ -134,7 +134,7 @@ fn two_thieves_and_an_owner_that_pushes_share_the_ring_without_a_remainder() {
         let queue = Queue::new();
         queue.push(1);
         queue.push(2);
-        let thieves = [queue.thief(false), queue.thief(false)];
+        let thieves = [queue.thief(), queue.thief()];
         queue.push(3);
         let [one, two] = thieves.map(|thief| thief.join().unwrap());
         assert_all(3, &[one, two, queue.drain()]);
@@ -150,11 +150,11 @@ fn what_a_thief_brings_home_may_be_stolen_again() {
         let thief = {
             let (victim, home) = (queue.clone(), home.clone());
             thread::spawn(move || {
-                let first = home.local().steal_from(&victim.runq().steal(), false);
+                let first = home.local().steal_from(&victim.runq().steal());
                 first.into_iter().map(open).collect::<Taken>()
             })
         };
-        let second = home.thief(false);
+        let second = home.thief();
         let mine = queue.pop().into_iter().collect();
         let parts = [thief.join().unwrap(), second.join().unwrap(), mine];
         assert_all(3, &[parts.concat(), home.drain(), queue.drain()]);
@@ -167,40 +167,11 @@ fn a_ring_that_overflows_while_it_is_robbed_loses_and_doubles_nothing() {
     loom::model(|| {
         let queue = Queue::new();
         (1..=CAPACITY).for_each(|n| queue.push(n));
-        let thief = queue.thief(false);
+        let thief = queue.thief();
         queue.push(CAPACITY + 1);
         let mine = queue.pop().into_iter().collect();
         let stolen = thief.join().unwrap();
         assert_all(CAPACITY + 1, &[mine, stolen, queue.drain()]);
-    });
-}
-
-// Caught: `take_next` that loads `runnext` and then clears it.
-#[test]
-fn runnext_goes_to_its_owner_or_to_one_thief() {
-    loom::model(|| {
-        let queue = Queue::new();
-        queue.push_next(1);
-        let thieves = [queue.thief(true), queue.thief(true)];
-        let mine = queue.local().pop_next().into_iter().map(open).collect();
-        let [one, two] = thieves.map(|thief| thief.join().unwrap());
-        assert_all(1, &[mine, one, two, queue.drain()]);
-    });
-}
-
-// Caught: `push_next` whose swap is Relaxed; one that loads `runnext` and then stores it; `take_next`
-// that loads it and then clears it.
-#[test]
-fn a_runnext_that_is_displaced_while_a_thief_takes_it_is_in_one_place() {
-    loom::model(|| {
-        let queue = Queue::new();
-        queue.push_next(1);
-        let thief = queue.thief(true);
-        let displaced = queue.push_next(2);
-        let left = !queue.local().ring_is_empty();
-        let stolen = thief.join().unwrap();
-        assert!(displaced || !left);
-        assert_all(2, &[stolen, queue.drain()]);
     });
 }
 

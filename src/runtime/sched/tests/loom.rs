@@ -136,7 +136,7 @@ impl Machine {
         if !std::mem::replace(spinning, true) {
             self.idle.start_spinning();
         }
-        let stolen = local.steal_from(&self.ps[1 - p].1.steal(), false);
+        let stolen = local.steal_from(&self.ps[1 - p].1.steal());
         stolen.or_else(|| self.injector.pop_batch(1, |_| {}).map(G::as_ptr))
     }
 
