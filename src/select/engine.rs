@@ -310,7 +310,9 @@ impl Selector {
         }
         if chosen.is_none() && wait {
             if enqueue {
-                for index in 0..cases.len() {
+                // In the same order: of the arms on one channel, the first in its queue is served.
+                for at in 0..cases.len() {
+                    let index = order.at(at);
                     // SAFETY: its lock is held; the selector is pinned, and its word checks that all
                     // have left before it goes (I4).
                     unsafe {
