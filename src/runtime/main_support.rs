@@ -15,8 +15,6 @@
 
 use std::future::Future;
 use std::panic::resume_unwind;
-use std::thread;
-use std::time::Duration;
 
 use crate::runtime::{Builder, DeadlockPolicy, JoinError, Runtime};
 
@@ -153,11 +151,8 @@ fn ended_early(runtime: Runtime, error: JoinError) -> ! {
         drop(runtime);
         resume_unwind(error.into_panic());
     }
-    // As in Go, the others go on without main. Nothing tells when the last one ends, and nobody
-    // waits for the answer but a process that is about to fail: looking now and then will do.
-    while runtime.handle().num_goroutine() > 0 {
-        thread::sleep(Duration::from_millis(1));
-    }
+    // As in Go, the others go on without main.
+    runtime.outlast_goroutines();
     drop(runtime);
     panic!("no goroutines (main called runtime.Goexit) - deadlock!");
 }
@@ -172,6 +167,8 @@ mod tests {
     use std::rc::Rc;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
 
     #[test]
     fn a_body_that_is_send_runs_on_another_thread_than_the_caller() {
