@@ -8,8 +8,8 @@
 //! 1. The place in the scope's list is given up when the future is dropped.
 //! 2. Once ready, every later poll is ready too: a context does not come back to life.
 //!
-//! A live context costs one load to look at and one short lock to park on. A context that can never
-//! be cancelled costs neither.
+//! A live context costs one short lock to park on, and one load each time the same task polls again. A
+//! context that can never be cancelled costs neither.
 
 use std::fmt;
 use std::future::Future;
