@@ -459,7 +459,7 @@ fn ring_in(time: Duration) {
         it_interval: zero,
         it_value: libc::timeval {
             tv_sec: libc::time_t::try_from(time.as_secs()).unwrap(),
-            tv_usec: libc::suseconds_t::try_from(time.subsec_micros()).unwrap(),
+            tv_usec: time.subsec_micros() as libc::suseconds_t,
         },
     };
     // SAFETY: `value` is valid, and the old one is not asked for.
