@@ -4,10 +4,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context as Task, Waker};
+use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
-use gosched::Context;
+use gosched::{Context, chan, select};
 
 struct Counting;
 
@@ -83,4 +83,42 @@ fn asking_and_waiting_allocate_nothing() {
     });
     assert_eq!(count, 0);
     assert_eq!(allocations(|| cancel.cancel()), 0);
+}
+
+#[test]
+fn a_select_that_need_not_wait_leaves_nothing_with_the_context() {
+    let (ctx, _cancel) = Context::background().with_cancel();
+    // There is no room for a second who is to be told.
+    let _child = ctx.with_cancel();
+    let (tx, rx) = chan::<u8>(1);
+    let mut task = Task::from_waker(Waker::noop());
+    for n in 0..20 {
+        tx.try_send(n).unwrap();
+        let count = allocations(|| {
+            let mut waiting = pin!(async {
+                select! {
+                    biased;
+                    _ = ctx.done() => None,
+                    received = rx.recv() => received,
+                }
+            });
+            assert!(waiting.as_mut().poll(&mut task) == Poll::Ready(Some(n)));
+        });
+        assert_eq!(count, 0);
+        let count = allocations(|| {
+            select! {
+                _ = ctx.done() => unreachable!(),
+                _ = rx.recv() => unreachable!(),
+                default => {}
+            }
+        });
+        assert_eq!(count, 0);
+    }
+    let count = allocations(|| {
+        let mut waiting = pin!(async {
+            select! { _ = ctx.done() => {}, _ = rx.recv() => {} }
+        });
+        assert!(waiting.as_mut().poll(&mut task).is_pending());
+    });
+    assert!(count > 0, "one that waits is on the list");
 }
