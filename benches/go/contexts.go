@@ -136,8 +136,8 @@ func contextErr(_ sizes, ops uint64) (uint64, error) {
 	return ops, nil
 }
 
-// contextDone looks whether the channel of a live context is closed.
-func contextDone(_ sizes, ops uint64) (uint64, error) {
+// contextPoll looks whether the channel of a live context is closed.
+func contextPoll(_ sizes, ops uint64) (uint64, error) {
 	root, cancelRoot := context.WithCancel(context.Background())
 	defer cancelRoot()
 	child, cancel := context.WithCancel(root)

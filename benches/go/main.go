@@ -110,8 +110,8 @@ func find(name string, bytes int) (workload, error) {
 		return contextTimeout, nil
 	case "ctx-err":
 		return contextErr, nil
-	case "ctx-done":
-		return contextDone, nil
+	case "ctx-poll":
+		return contextPoll, nil
 	}
 	switch bytes {
 	case 8:

@@ -57,6 +57,8 @@ impl Contestant {
         match work {
             Work::Http { .. } => self.web,
             Work::Contexts(Contexts::Timeout) => self.contexts == Some(true),
+            // Nothing is registered with a channel of Go's before a goroutine parks.
+            Work::Contexts(Contexts::Wait) if matches!(self.runner, Runner::Go) => false,
             Work::Contexts(_) => self.contexts.is_some(),
             _ if work.is_channels() => ends,
             _ => self.native && ends,
