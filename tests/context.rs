@@ -243,7 +243,7 @@ fn a_wait_wakes_the_task_that_polled_it_last() {
     let [first, last] = [(); 2].map(|()| Arc::new(Flag(AtomicBool::new(false))));
     let (ctx, cancel) = Context::background().with_cancel();
     let mut done = pin!(ctx.done());
-    for flag in [&first, &last] {
+    for flag in [&last, &first, &first, &last] {
         let waker = Waker::from(flag.clone());
         assert!(
             done.as_mut()

@@ -218,6 +218,31 @@ fn a_context_from_a_token_follows_it_and_takes_its_children_along() {
 }
 
 #[test]
+fn a_child_of_a_context_from_a_token_leaves_the_token_alone() {
+    let token = CancellationToken::new();
+    let ctx = Context::from_token(token.clone());
+    let (child, cancel) = ctx.with_cancel();
+    let (timed, _cancel) = ctx.with_timeout(Duration::ZERO);
+    cancel.cancel_cause("child");
+    assert!(child.err().is_some() && timed.err().is_some());
+    assert!(!token.is_cancelled());
+    assert_eq!(ctx.err(), None);
+}
+
+#[test]
+fn a_token_is_cancelled_at_the_deadline_of_its_context_although_no_handle_is_left() {
+    let (timed, cancel) = Context::background().with_timeout(Duration::from_millis(5));
+    let (below, cancel_below) = timed.with_cancel();
+    let tokens = [timed.token().clone(), below.token().clone()];
+    cancel.detach();
+    cancel_below.detach();
+    drop((timed, below));
+    for token in tokens {
+        block_on(token.cancelled());
+    }
+}
+
+#[test]
 fn a_context_from_a_child_token_ends_with_the_token_above() {
     let token = CancellationToken::new();
     let ctx = Context::from_token(token.child_token());

@@ -6,6 +6,7 @@ use gosched::context::ContextError;
 use gosched::runtime::{Runtime, goexit, num_goroutine};
 use gosched::sync::WaitGroup;
 use gosched::{Context, chan, go, select, yield_now};
+use tokio_util::sync::CancellationToken;
 
 const FAR: Duration = Duration::from_secs(3_600);
 
@@ -31,8 +32,13 @@ fn a_tree_of_contexts_owns_no_goroutine() {
             let (child, cancel) = root.with_value(n).with_timeout(FAR);
             kept.push((child.token().is_cancelled(), child.with_cancel(), cancel));
         }
+        let foreign = CancellationToken::new();
+        let (of_token, _cancel) = Context::from_token(foreign.clone()).with_cancel();
         assert_eq!(num_goroutine(), before);
         cancel.cancel();
+        foreign.cancel();
+        assert!(kept.iter().all(|(_, child, _)| child.0.err().is_some()));
+        assert!(of_token.err().is_some());
         assert_eq!(num_goroutine(), before);
     });
 }

@@ -74,6 +74,30 @@ fn the_earlier_deadline_above_wins() {
 }
 
 #[test]
+fn a_deadline_that_is_not_earlier_above_leaves_the_child_its_own() {
+    let deadline = Instant::now() + FAR;
+    let (parent, _cancel) = Context::background().with_deadline(deadline);
+    let (same, _cancel_same) = parent.with_deadline_cause(deadline, "own");
+    assert!(same.to_string().contains(").WithDeadline("), "{same}");
+    let (later, _cancel_later) = parent.with_deadline(deadline + SOON);
+    assert!(later.to_string().ends_with(").WithCancel"), "{later}");
+    assert_eq!(later.deadline(), Some(deadline));
+}
+
+#[test]
+fn a_child_keeps_the_deadline_above_although_all_other_handles_are_gone() {
+    let (parent, cancel) = Context::background().with_timeout(SOON);
+    let (child, _cancel_child) = parent.with_value(1_u8).with_cancel();
+    let deadline = parent.deadline();
+    cancel.detach();
+    drop(parent);
+    assert_eq!(child.deadline(), deadline);
+    block_on(child.done());
+    assert_eq!(child.err(), Some(ContextError::DeadlineExceeded));
+    assert!(child.without_cancel().deadline().is_none());
+}
+
+#[test]
 fn a_later_deadline_above_does_not_hold_up_an_earlier_one() {
     let (parent, _cancel) = Context::background().with_timeout(FAR);
     let (child, _cancel_child) = parent.with_timeout_cause(SOON, "own");

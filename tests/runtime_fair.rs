@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{eventually, run, runtime, within};
-use gosched::runtime::{block_in_place, gomaxprocs};
+use gosched::runtime::{Runtime, block_in_place, gomaxprocs};
 use gosched::time::{Timer, sleep};
 use gosched::{chan, go, yield_now};
 
@@ -248,6 +248,22 @@ fn a_pair_of_hogs_leaves_a_light_pair_its_turns() {
 }
 
 #[test]
+fn two_pairs_that_wake_each_other_get_within_twenty_times_as_many_turns() {
+    run(1, async {
+        let stop = Arc::new(AtomicBool::new(false));
+        // Either pair could pass the P between its two for ever.
+        let pairs = [(); 2].map(|()| ping_pong(&stop));
+        let rounds = || [0, 1].map(|at: usize| pairs[at].load(SeqCst));
+        while rounds().iter().sum::<usize>() < 20_000 {
+            sleep(Duration::from_millis(2)).await;
+        }
+        let [a, b] = rounds();
+        stop.store(true, SeqCst);
+        assert!(a * 20 >= b && b * 20 >= a, "{a} and {b}");
+    });
+}
+
+#[test]
 fn a_hundred_thousand_goroutines_each_run_once() {
     for procs in [1, 2, 16] {
         let total = if procs == 2 { 100_000 } else { 30_000 };
@@ -299,9 +315,21 @@ fn goroutines_started_from_many_threads_each_run_once() {
 
 #[test]
 fn as_many_goroutines_as_there_are_ps_run_at_the_same_time() {
-    // Each of them passes the token on without ever waiting: one that had no P would stop them all.
-    for procs in [2, 4, 8] {
+    // Each of them passes the token on without ever waiting: one that had no P would stop them all. With a socket to
+    // watch, one M is in the poller; without, all of them sleep before they are needed.
+    for (procs, polling) in [2, 4, 8]
+        .map(|procs| [(procs, false), (procs, true)])
+        .concat()
+    {
         run(procs, async move {
+            let reader = polling.then(|| {
+                go(async {
+                    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+                    socket.recv(&mut [0]).await
+                })
+            });
+            // Everybody who is not needed goes to sleep.
+            sleep(Duration::from_millis(5)).await;
             let token = Arc::new(AtomicUsize::new(0));
             let spinners: Vec<_> = (0..procs)
                 .map(|me| {
@@ -321,6 +349,10 @@ fn as_many_goroutines_as_there_are_ps_run_at_the_same_time() {
                 spinner.await.unwrap();
             }
             assert_eq!(token.load(SeqCst), 20 * procs);
+            if let Some(reader) = reader {
+                assert!(!reader.is_finished(), "nobody wrote to it");
+                reader.abort();
+            }
         });
     }
 }
@@ -411,7 +443,10 @@ fn a_thousand_resizes_amid_a_storm_of_goroutines_lose_nothing() {
 
 #[test]
 fn with_fewer_ps_than_before_fewer_run_at_the_same_time() {
-    run(4, async {
+    // On a machine that is busy with others one of them may be long in its turn; it is to keep its P then.
+    let mut keeps = Runtime::builder();
+    keeps.procs(4).hog_threshold(Duration::MAX);
+    let test = async {
         gomaxprocs(1);
         // The Ps that are too many are given up by the turns after this one.
         for _ in 0..100 {
@@ -435,6 +470,10 @@ fn with_fewer_ps_than_before_fewer_run_at_the_same_time() {
             handle.await.unwrap();
         }
         assert_eq!(most.load(SeqCst), 1);
+    };
+    within(move || {
+        let rt = keeps.build().unwrap();
+        rt.block_on(rt.handle().go(test)).unwrap();
     });
 }
 

@@ -22,6 +22,8 @@ type sizes struct {
 	senders   int
 	receivers int
 	count     int
+	time      time.Duration // of the timed part
+	ops       uint64        // instead, if not 0
 }
 
 // A workload does about ops operations and returns how many it did.
@@ -33,6 +35,7 @@ var courses = map[string]func(s sizes) ([]float64, uint64, error){
 	"ticker-under-hogs": tickerUnderHogs,
 	"parked":            parked,
 	"parked-in-one":     parkedInOne,
+	"ctx-tree":          contextTree,
 }
 
 var services = map[string]func() error{
@@ -51,6 +54,7 @@ func main() {
 	flag.IntVar(&s.receivers, "receivers", 1, "receiving goroutines")
 	flag.IntVar(&s.count, "count", 0, "channels or goroutines")
 	flag.Parse()
+	s.time, s.ops = time.Duration(*ms)*time.Millisecond, *ops
 
 	if serve, found := services[*name]; found {
 		if err := serve(); err != nil {
@@ -100,6 +104,14 @@ func find(name string, bytes int) (workload, error) {
 		return skynet, nil
 	case "wake":
 		return wake, nil
+	case "ctx-child":
+		return contextChild, nil
+	case "ctx-timeout":
+		return contextTimeout, nil
+	case "ctx-err":
+		return contextErr, nil
+	case "ctx-poll":
+		return contextPoll, nil
 	}
 	switch bytes {
 	case 8:

@@ -3,9 +3,10 @@
 //! A name alone stands for the usual pair (`tokio` is tokio's `mpsc` on tokio); `kanal@tokio` is a channel on a runtime.
 
 use crate::chan;
+use crate::ctx;
 use crate::rt::Rt;
 use crate::service;
-use crate::work::{self, Reading, Setting, Work};
+use crate::work::{self, Contexts, Reading, Setting, Work};
 
 /// One who is measured.
 #[derive(Clone, Copy)]
@@ -22,6 +23,8 @@ pub struct Contestant {
     pub many_receivers: bool,
     /// Whether it has a web server.
     pub web: bool,
+    /// Whether it has contexts, and whether those have time limits.
+    pub contexts: Option<bool>,
 }
 
 /// Measures, in this process.
@@ -53,6 +56,10 @@ impl Contestant {
         let ends = self.many_receivers || work.ends().1 == 1;
         match work {
             Work::Http { .. } => self.web,
+            Work::Contexts(Contexts::Timeout) => self.contexts == Some(true),
+            // Nothing is registered with a channel of Go's before a goroutine parks.
+            Work::Contexts(Contexts::Wait) if matches!(self.runner, Runner::Go) => false,
+            Work::Contexts(_) => self.contexts.is_some(),
             _ if work.is_channels() => ends,
             _ => self.native && ends,
         }
@@ -74,7 +81,15 @@ impl Contestant {
             rendezvous: true,
             many_receivers: true,
             web: false,
+            contexts: None,
         }
+    }
+
+    /// `measure` that also knows contexts.
+    const fn with_contexts<R: Rt, C: chan::Chan, X: ctx::Ctx>(name: &'static str) -> Self {
+        let mut this = Self::here(name, either_or_contexts::<R, C, X>);
+        this.contexts = Some(X::TIMED);
+        this
     }
 
     const fn native(mut self, serve: Serves) -> Self {
@@ -107,11 +122,11 @@ pub fn all() -> Vec<Contestant> {
     use crate::rt::{Gosched, Smol, Tokio};
 
     vec![
-        Contestant::here("gosched", either::<Gosched, chan::Gosched>)
+        Contestant::with_contexts::<Gosched, chan::Gosched, ctx::Gosched>("gosched")
             .native(echo_and_web::<Gosched>)
             .web(),
         Contestant::here("gosched@tokio", either::<Tokio, chan::Gosched>),
-        Contestant::here("tokio", either::<Tokio, chan::Tokio>)
+        Contestant::with_contexts::<Tokio, chan::Tokio, ctx::Tokio>("tokio")
             .native(echo_and_web::<Tokio>)
             .web()
             .buffered_only()
@@ -137,6 +152,7 @@ pub fn all() -> Vec<Contestant> {
             rendezvous: true,
             many_receivers: true,
             web: true,
+            contexts: Some(true),
         },
     ]
 }
@@ -151,6 +167,16 @@ fn either<R: Rt, C: chan::Chan>(work: Work, setting: Setting) -> Result<Reading,
         work::run_channels::<R, C>(work, setting)
     } else {
         work::run_scheduler::<R>(work, setting)
+    }
+}
+
+fn either_or_contexts<R: Rt, C: chan::Chan, X: ctx::Ctx>(
+    work: Work,
+    setting: Setting,
+) -> Result<Reading, String> {
+    match work {
+        Work::Contexts(contexts) => work::run_contexts::<R, X>(contexts, setting),
+        other => either::<R, C>(other, setting),
     }
 }
 

@@ -4,12 +4,13 @@
 //! harness and everything measured in Rust. The Go twins are a second one, built from the folder `go`.
 //!
 //! How it fits together: [`rows`] × [`contestants`] is the plan; [`rounds`] carries it out; [`report`] prints it. A row's
-//! [`work`] is generic over a runtime ([`rt`]) and a channel ([`chan`]). Where the contestant is a server, it has a process
+//! [`work`] is generic over a runtime ([`rt`]) and a channel ([`chan`]) or a context ([`ctx`]). Where the contestant is a server, it has a process
 //! of its own besides ([`service`]).
 
 mod args;
 mod chan;
 mod contestants;
+mod ctx;
 mod go;
 mod machine;
 mod report;

@@ -2,7 +2,7 @@
 //!
 //! To add one: a variant of [`Work`] if it is new work, and a line in `runtimes` or `channels`.
 
-use crate::work::Work;
+use crate::work::{Contexts, Work};
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -57,6 +57,33 @@ fn runtimes() -> Vec<Row> {
         ("parked/1M", MEMORY, parked(1_000_000, false), false),
         ("parked-in-one/100k", MEMORY, parked(100_000, true), false),
         ("parked-in-one/1M", MEMORY, parked(1_000_000, true), false),
+        (
+            "ctx-tree/flat",
+            "100,000 contexts below one",
+            Work::Contexts(Contexts::Tree { fan_out: 0 }),
+            false,
+        ),
+        (
+            "ctx-tree/10-ary",
+            "100,000 contexts, ten below each",
+            Work::Contexts(Contexts::Tree { fan_out: 10 }),
+            false,
+        ),
+        (
+            "ctx-child",
+            CONTEXTS,
+            Work::Contexts(Contexts::Child),
+            false,
+        ),
+        (
+            "ctx-timeout",
+            CONTEXTS,
+            Work::Contexts(Contexts::Timeout),
+            false,
+        ),
+        ("ctx-err", CONTEXTS, Work::Contexts(Contexts::Err), false),
+        ("ctx-poll", CONTEXTS, Work::Contexts(Contexts::Poll), false),
+        ("ctx-wait", CONTEXTS, Work::Contexts(Contexts::Wait), false),
         #[cfg(feature = "http")]
         ("http", HTTP, Work::Http { blocking: false }, false),
         #[cfg(feature = "http")]
@@ -72,6 +99,7 @@ fn runtimes() -> Vec<Row> {
     rows.map(row).into()
 }
 
+const CONTEXTS: &str = "One context";
 const MEMORY: &str = "Memory of a task that waits in a receive";
 #[cfg(feature = "http")]
 const HTTP: &str = "A web service, asked over 64 connections";

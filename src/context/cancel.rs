@@ -35,14 +35,14 @@ impl Context {
     /// assert_eq!(child.cause().unwrap().to_string(), "user pressed stop");
     /// ```
     pub fn with_cancel(&self) -> (Self, CancelFunc) {
-        CancelFunc::pair(Node::derive(&self.node, Origin::Cancel, self.deadline()))
+        CancelFunc::pair(Node::derive(&self.node, Origin::Cancel, None))
     }
 
     /// A context named after signals, and the right to cancel it twice: for the user, and for whoever
     /// waits for the signals.
     #[cfg(all(unix, not(loom)))]
     pub(crate) fn with_signals(&self, signals: Signals) -> (Self, CancelFunc, CancelFunc) {
-        let node = Node::derive(&self.node, Origin::Signals(signals), self.deadline());
+        let node = Node::derive(&self.node, Origin::Signals(signals), None);
         let (ctx, cancel) = CancelFunc::pair(node.clone());
         (ctx, cancel, CancelFunc { node: Some(node) })
     }
@@ -144,7 +144,7 @@ impl CancelFunc {
         if let Some(node) = self.node.take() {
             node.cancel(&End {
                 error: ContextError::Canceled,
-                cause,
+                cause: cause.map(Arc::new),
             });
         }
     }

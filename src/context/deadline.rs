@@ -13,14 +13,44 @@
 //!    alive.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::cancel::CancelFunc;
 use super::error::{Cause, ContextError, into_cause};
 use super::handle::Context;
 use super::tree::{End, Kind, Node, Origin};
-use crate::time::call_at;
+use crate::time::{CallTimer, call_at};
+
+/// When a scope ends by itself; shared with those below that have no earlier one.
+pub(super) struct Deadline {
+    at: Instant,
+    /// How the caller put it, for its name.
+    timeout: Option<Duration>,
+    timer: OnceLock<CallTimer>,
+}
+
+impl Deadline {
+    pub(super) fn at(&self) -> Instant {
+        self.at
+    }
+
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// To be called once.
+    pub(super) fn keep(&self, timer: CallTimer) {
+        let kept = self.timer.set(timer);
+        debug_assert!(kept.is_ok(), "a scope has one timer");
+    }
+
+    pub(super) fn stop(&self) {
+        if let Some(timer) = self.timer.get() {
+            timer.stop();
+        }
+    }
+}
 
 impl Context {
     /// A context that is done after `timeout`, when its [`CancelFunc`] says so, or with its parent.
@@ -43,7 +73,8 @@ impl Context {
     /// });
     /// ```
     pub fn with_timeout(&self, timeout: Duration) -> (Self, CancelFunc) {
-        self.timed(Instant::now().checked_add(timeout), Some(timeout), None)
+        let now = Instant::now();
+        self.timed(now, now.checked_add(timeout), Some(timeout), None)
     }
 
     /// A context that is done at `deadline`, when its [`CancelFunc`] says so, or with its parent.
@@ -64,7 +95,7 @@ impl Context {
     /// assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
     /// ```
     pub fn with_deadline(&self, deadline: Instant) -> (Self, CancelFunc) {
-        self.timed(Some(deadline), None, None)
+        self.timed(Instant::now(), Some(deadline), None, None)
     }
 
     /// [`with_timeout`](Self::with_timeout), with `cause` as the cause when the time is up.
@@ -88,8 +119,9 @@ impl Context {
         timeout: Duration,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> (Self, CancelFunc) {
-        let deadline = Instant::now().checked_add(timeout);
-        self.timed(deadline, Some(timeout), Some(into_cause(cause)))
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout);
+        self.timed(now, deadline, Some(timeout), Some(into_cause(cause)))
     }
 
     /// [`with_deadline`](Self::with_deadline), with `cause` as the cause when the deadline passes.
@@ -112,12 +144,14 @@ impl Context {
         deadline: Instant,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> (Self, CancelFunc) {
-        self.timed(Some(deadline), None, Some(into_cause(cause)))
+        let cause = into_cause(cause);
+        self.timed(Instant::now(), Some(deadline), None, Some(cause))
     }
 
     /// `deadline` is `None` for never; `timeout` is how the caller put it.
     fn timed(
         &self,
+        now: Instant,
         deadline: Option<Instant>,
         timeout: Option<Duration>,
         cause: Option<Cause>,
@@ -128,29 +162,27 @@ impl Context {
             (Some(own), _) => own,
             (None, _) => return self.with_cancel(),
         };
-        let origin = match timeout {
-            Some(timeout) => Origin::Timeout(timeout),
-            None => Origin::Deadline,
-        };
-        let node = Node::derive(&self.node, origin, Some(deadline));
+        let own = Arc::new(Deadline {
+            at: deadline,
+            timeout,
+            timer: OnceLock::new(),
+        });
+        let node = Node::derive(&self.node, Origin::Deadline, Some(own));
         let end = End {
             error: ContextError::DeadlineExceeded,
-            cause,
+            cause: cause.map(Arc::new),
         };
-        if deadline <= Instant::now() {
+        if deadline <= now {
             // Does nothing to a node that was born done with its parent.
             node.cancel(&end);
         } else if let Kind::Cancel(scope) = &node.kind {
             if scope.error().is_none() {
                 let target = Arc::downgrade(&node);
-                scope.arm(call_at(
-                    deadline,
-                    Box::new(move || {
-                        if let Some(node) = target.upgrade() {
-                            node.cancel(&end);
-                        }
-                    }),
-                ));
+                scope.arm(call_at(deadline, move || {
+                    if let Some(node) = target.upgrade() {
+                        node.cancel(&end);
+                    }
+                }));
             }
         }
         CancelFunc::pair(node)

@@ -1,6 +1,6 @@
 //! Waiting for a context: the future that `done()` returns.
 //!
-//! Called by users, by `select!` (as a level: a future where losing loses nothing) and by
+//! Called by users, by `select!` (which looks, and polls only to wait: losing loses nothing) and by
 //! [`Run`](super::Run) through the same registration in the tree.
 //!
 //! # Invariants
@@ -8,8 +8,8 @@
 //! 1. The place in the scope's list is given up when the future is dropped.
 //! 2. Once ready, every later poll is ready too: a context does not come back to life.
 //!
-//! A live context costs one load to look at and one short lock to park on. A context that can never
-//! be cancelled costs neither.
+//! A live context costs one short lock to park on, and one load each time the same task polls again. A
+//! context that can never be cancelled costs neither.
 
 use std::fmt;
 use std::future::Future;
@@ -20,7 +20,7 @@ use std::task::{Context as TaskContext, Poll};
 use super::handle::Context;
 use super::tree::Waiting;
 use crate::runtime::wait::{self, WaitReason};
-use crate::select::__private::Level;
+use crate::select::__private::{Peek, PeekArm, SelectCase};
 
 /// Waits until a context is done. Made by [`Context::done`].
 ///
@@ -63,7 +63,19 @@ impl Future for Done<'_> {
     }
 }
 
-impl Level for Done<'_> {}
+impl Peek for Done<'_> {
+    fn is_ready(&self) -> bool {
+        self.ctx.err().is_some()
+    }
+}
+
+impl SelectCase for Done<'_> {
+    type Arm = PeekArm<Self>;
+
+    fn into_arm(this: Option<Self>) -> Self::Arm {
+        PeekArm::new(this)
+    }
+}
 
 impl Drop for Done<'_> {
     fn drop(&mut self) {

@@ -254,7 +254,10 @@ impl Context {
     /// ```
     pub fn cause(&self) -> Option<Cause> {
         let end = self.node.scope()?.ended()?;
-        Some(end.cause.unwrap_or_else(|| end.error.as_cause()))
+        Some(match end.cause {
+            Some(cause) => Cause::clone(&cause),
+            None => end.error.as_cause(),
+        })
     }
 
     /// When the context will be done at the latest, if there is a deadline here or above.
@@ -273,7 +276,7 @@ impl Context {
     /// assert!(ctx.deadline().unwrap() > Instant::now());
     /// ```
     pub fn deadline(&self) -> Option<Instant> {
-        self.node.scope()?.deadline
+        Some(self.node.scope()?.deadline.as_ref()?.at())
     }
 
     /// Runs `future` until it is ready or the context is done, whichever comes first.

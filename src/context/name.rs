@@ -9,6 +9,7 @@
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::deadline::Deadline;
 use super::handle::Context;
 use super::tree::{Kind, Node, Origin};
 
@@ -58,29 +59,31 @@ fn name(node: &Node, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             #[cfg(all(unix, not(loom)))]
             Origin::Signals(signals) => write!(f, ", {signals})"),
             Origin::Cancel => f.write_str(".WithCancel"),
-            Origin::Timeout(timeout) => {
-                write!(f, ".WithTimeout({timeout:?} [{}])", Left(scope.deadline))
-            }
-            Origin::Deadline => {
-                let wall = Utc(scope.deadline.and_then(wall_clock));
-                write!(f, ".WithDeadline({wall} [{}])", Left(scope.deadline))
-            }
+            Origin::Deadline => match &scope.deadline {
+                Some(deadline) => timed(deadline, f),
+                None => unreachable!("a scope with a deadline of its own"),
+            },
         },
     }
 }
 
+fn timed(deadline: &Deadline, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let at = deadline.at();
+    match deadline.timeout() {
+        Some(timeout) => write!(f, ".WithTimeout({timeout:?} [{}])", Left(at)),
+        None => write!(f, ".WithDeadline({} [{}])", Utc(wall_clock(at)), Left(at)),
+    }
+}
+
 /// The time until an instant, negative once it has passed.
-struct Left(Option<Instant>);
+struct Left(Instant);
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(deadline) = self.0 else {
-            return f.write_str("for ever");
-        };
         let now = Instant::now();
-        match deadline.checked_duration_since(now) {
+        match self.0.checked_duration_since(now) {
             Some(left) => write!(f, "{left:?}"),
-            None => write!(f, "-{:?}", now.duration_since(deadline)),
+            None => write!(f, "-{:?}", now.duration_since(self.0)),
         }
     }
 }

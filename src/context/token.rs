@@ -106,7 +106,7 @@ impl Context {
         let (link, cancelled) = Link::new(token, &node);
         if let Kind::Cancel(scope) = &node.kind {
             // The node is new: nobody else can have linked it.
-            let _ = scope.link.set(link);
+            let _ = scope.link.set(Box::new(link));
         }
         if cancelled {
             node.cancel(&End {
@@ -154,7 +154,7 @@ impl Context {
         }
         let link = scope
             .link
-            .get_or_init(|| Link::new(CancellationToken::new(), base).0);
+            .get_or_init(|| Box::new(Link::new(CancellationToken::new(), base).0));
         if base.linked(scope).is_some() {
             link.cancel();
         }

@@ -16,9 +16,9 @@
 //!
 //! # Invariants
 //!
-//! 1. `state` leaves `ALIVE` once, under the node's lock; `cause` is set before and never after.
-//!    So whoever sees the node ended sees its cause, and whoever holds the lock knows whether a
-//!    newcomer will still be told.
+//! 1. `state` leaves `ALIVE` once, under the node's lock, and in the same turn of the lock `cause` is
+//!    set. So whoever sees the node ended finds its cause behind the lock, and whoever holds the lock
+//!    knows whether a newcomer will still be told.
 //! 2. Members enter `dependents` only under the lock of a live node. The transition takes all of
 //!    them: each is either told by whoever ends the node, or has left before, or was refused.
 //! 3. A node has ended before anybody is told of it, and before any node below it ends.
@@ -32,24 +32,27 @@
 //!    is locked. In particular no two nodes are ever locked at once: there is no lock order to
 //!    break, and a tree of any depth is cancelled and dropped with a stack of fixed size.
 //!
+//! Cancelling a large tree is a walk through memory that is in no cache, so a node is kept small:
+//! what few nodes have lies behind a pointer (`tests/tree.rs` holds the size).
+//!
 //! Not promised: that a cancellation which meets another one in the same tree waits for it. Each
 //! node ends once, by whichever comes first.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::after::AfterFn;
+use super::deadline::Deadline;
 use super::error::{Cause, ContextError};
 use super::token::Link;
 use super::value::Entry;
 use crate::loom::lock;
 use crate::loom::sync::Mutex;
 use crate::loom::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use crate::runtime::wake::{keep, wake, wakes_same};
+use crate::runtime::wake::{Identity, keep, wake, wakes_same};
 use crate::sync::roster::{Place, Roster};
 use crate::time::CallTimer;
 
@@ -87,8 +90,8 @@ pub(super) struct Never {
 #[derive(Clone, Copy)]
 pub(super) enum Origin {
     Cancel,
+    /// With a deadline of its own.
     Deadline,
-    Timeout(Duration),
     Token,
     #[cfg(all(unix, not(loom)))]
     Signals(crate::signal::Signals),
@@ -99,30 +102,29 @@ pub(super) enum Origin {
 pub(super) struct End {
     pub(super) error: ContextError,
     /// `None` where none was given: then the error stands for it.
-    pub(super) cause: Option<Cause>,
+    pub(super) cause: Option<Arc<Cause>>,
 }
 
 /// The part of a node that can be cancelled.
 pub(super) struct Scope {
-    /// Written once, under `inner`'s lock, by whoever ends the node; read by anyone at any time. It
-    /// publishes `cause`.
+    /// Written once, under `inner`'s lock, by whoever ends the node; read by anyone at any time.
     state: AtomicU8,
-    cause: OnceLock<Cause>,
     /// Where the nearest scope above lists this one. See invariant 4 for who touches it.
     place: AtomicU32,
-    /// The earliest deadline of this node and those above.
-    pub(super) deadline: Option<Instant>,
     pub(super) origin: Origin,
+    /// How many functions are among the dependents. Read and written under the lock.
+    functions: AtomicU32,
+    /// The earliest deadline of this node and those above.
+    pub(super) deadline: Option<Arc<Deadline>>,
     /// The token that follows this node and that this node follows, once somebody asked for it.
-    pub(super) link: OnceLock<Link>,
+    pub(super) link: OnceLock<Box<Link>>,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
     dependents: Roster<Dependent>,
-    /// How many of `dependents` are functions.
-    functions: u32,
-    timer: Option<CallTimer>,
+    /// Why the node has ended, where more than the error was given.
+    cause: Option<Arc<Cause>>,
     pin: Option<Arc<Node>>,
 }
 
@@ -137,21 +139,24 @@ enum Dependent {
 ///
 /// Whoever owns one calls [`Scope::stop_waiting`] before dropping it.
 #[derive(Default)]
-pub(super) struct Waiting(Option<Place>);
+pub(super) struct Waiting {
+    place: Option<Place>,
+    /// Whom the waker at that place wakes: it lies there for as long as the scope is alive.
+    wakes: Option<Identity>,
+}
 
 impl Scope {
-    pub(super) fn new(origin: Origin, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(origin: Origin, deadline: Option<Arc<Deadline>>) -> Self {
         Self {
             state: AtomicU8::new(ALIVE),
-            cause: OnceLock::new(),
             place: AtomicU32::new(NOWHERE),
-            deadline,
             origin,
+            functions: AtomicU32::new(0),
+            deadline,
             link: OnceLock::new(),
             inner: Mutex::new(Inner {
                 dependents: Roster::new(),
-                functions: 0,
-                timer: None,
+                cause: None,
                 pin: None,
             }),
         }
@@ -160,18 +165,16 @@ impl Scope {
     /// The error, once the scope has ended. One load.
     #[inline]
     pub(super) fn error(&self) -> Option<ContextError> {
-        // Ordering: pairs with the Release store in `end`, so that whoever sees the error sees the
-        // cause, and what was done before the cancellation.
+        // Ordering: pairs with the Release store in `end`, so that whoever sees the error sees what was
+        // done before the cancellation.
         decode(self.state.load(Ordering::Acquire))
     }
 
     /// Error and cause, once the scope has ended.
     pub(super) fn ended(&self) -> Option<End> {
         let error = self.error()?;
-        Some(End {
-            error,
-            cause: self.cause.get().cloned(),
-        })
+        let cause = lock(&self.inner).cause.clone();
+        Some(End { error, cause })
     }
 
     /// The state as the holder of the lock sees it. `_inner` shows that he is.
@@ -180,42 +183,40 @@ impl Scope {
         decode(self.state.load(Ordering::Relaxed))
     }
 
-    /// Ends this scope alone and tells who waits. The nodes below are added to `below`, for the
-    /// caller to end. `false` if it had ended before.
-    fn end(&self, end: &End, below: &mut VecDeque<Weak<Node>>) -> bool {
+    /// Counts functions up or down. `_inner` shows that the caller holds the lock.
+    fn count_functions(&self, _inner: &Inner, by: i32) {
+        // Relaxed: under the lock, so that load and store are one step.
+        let count = self.functions.load(Ordering::Relaxed);
+        let count = count.wrapping_add_signed(by);
+        self.functions.store(count, Ordering::Relaxed);
+    }
+
+    /// Ends this scope alone. Returns who is to be told, or `None` if it had ended before.
+    #[must_use]
+    fn end(&self, end: &End) -> Option<Roster<Dependent>> {
         if self.error().is_some() {
-            return false;
+            return None;
         }
-        let (dependents, timer, pin) = {
+        let (dependents, pin) = {
             let mut inner = lock(&self.inner);
             if self.error_locked(&inner).is_some() {
-                return false;
+                return None;
             }
-            if let Some(cause) = &end.cause {
-                // Nobody else sets it: the state is looked at and left under one lock.
-                let _ = self.cause.set(cause.clone());
-            }
-            // Ordering: pairs with the Acquire load in `error`; publishes the cause.
+            inner.cause.clone_from(&end.cause);
+            // Ordering: pairs with the Acquire load in `error`.
             self.state.store(encode(end.error), Ordering::Release);
             let dependents = std::mem::replace(&mut inner.dependents, Roster::new());
-            inner.functions = 0;
-            (dependents, inner.timer.take(), inner.pin.take())
+            (dependents, inner.pin.take())
         };
-        if let Some(timer) = timer {
-            timer.stop();
+        if let Some(deadline) = self.own_deadline() {
+            // `arm` has set the timer before, or sees that it comes too late.
+            deadline.stop();
         }
         if let Some(link) = self.link.get() {
             link.cancel();
         }
-        for dependent in dependents.into_members() {
-            match dependent {
-                Dependent::Waiter(waker) => wake(waker),
-                Dependent::Function(function) => function.start(),
-                Dependent::Child(child) => below.push_back(child),
-            }
-        }
         drop(pin);
-        true
+        Some(dependents)
     }
 
     /// Lists `child` among those that end with this scope.
@@ -257,10 +258,17 @@ impl Scope {
         task: &mut TaskContext<'_>,
     ) -> Poll<ContextError> {
         if let Some(error) = self.error() {
-            waiting.0 = None;
+            *waiting = Waiting::default();
             return Poll::Ready(error);
         }
-        if let Some(place) = waiting.0 {
+        if waiting
+            .wakes
+            .is_some_and(|identity| identity.is_of(task.waker()))
+        {
+            // Still registered: whoever ends the scope finds the waker.
+            return Poll::Pending;
+        }
+        if let Some(place) = waiting.place {
             let mut inner = lock(&self.inner);
             if let Some(Dependent::Waiter(waker)) = inner.dependents.get_mut(place) {
                 if wakes_same(waker, task.waker()) {
@@ -270,20 +278,22 @@ impl Scope {
         }
         // Cloning and dropping a waker is foreign code: before and after the lock, not under it.
         let mut waker = keep(task.waker());
+        let identity = Identity::of(task.waker(), &waker);
         let mut inner = lock(&self.inner);
         if let Some(error) = self.error_locked(&inner) {
             drop(inner);
-            waiting.0 = None;
+            *waiting = Waiting::default();
             return Poll::Ready(error);
         }
-        match waiting.0 {
+        waiting.wakes = identity;
+        match waiting.place {
             Some(place) => {
                 if let Some(Dependent::Waiter(old)) = inner.dependents.get_mut(place) {
                     std::mem::swap(old, &mut waker);
                 }
             }
             None => {
-                waiting.0 = Some(inner.dependents.insert(Dependent::Waiter(waker)));
+                waiting.place = Some(inner.dependents.insert(Dependent::Waiter(waker)));
                 return Poll::Pending;
             }
         }
@@ -294,16 +304,27 @@ impl Scope {
 
     /// Gives up the place taken by [`poll_ended`](Self::poll_ended).
     pub(super) fn stop_waiting(&self, waiting: &mut Waiting) {
-        if let Some(place) = waiting.0.take() {
+        if let Some(place) = std::mem::take(waiting).place {
             drop(self.dismiss(place));
         }
     }
 
-    /// Keeps `timer` until the scope ends.
+    /// The deadline, if it is this scope's and not one above.
+    fn own_deadline(&self) -> Option<&Deadline> {
+        match self.origin {
+            Origin::Deadline => self.deadline.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Sets the timer of the deadline, unless the scope has ended.
     pub(super) fn arm(&self, timer: CallTimer) {
-        let mut inner = lock(&self.inner);
+        let Some(deadline) = self.own_deadline() else {
+            return;
+        };
+        let inner = lock(&self.inner);
         if self.error_locked(&inner).is_none() {
-            inner.timer = Some(timer);
+            deadline.keep(timer);
         } else {
             drop(inner);
             timer.stop();
@@ -326,16 +347,23 @@ impl Node {
         })
     }
 
-    /// A scope below `parent`, which ends with it: at birth, if the parent has.
+    /// A scope below `parent`, which ends with it: at birth, if the parent has. Without a deadline of
+    /// its `own` it shares the parent's.
     pub(super) fn derive(
         parent: &Arc<Node>,
         origin: Origin,
-        deadline: Option<Instant>,
+        own: Option<Arc<Deadline>>,
     ) -> Arc<Node> {
+        let above = parent.scope();
+        let deadline = own.or_else(|| above?.deadline.clone());
         let node = Self::step(parent, Kind::Cancel(Scope::new(origin, deadline)));
-        if let (Some(above), Kind::Cancel(scope)) = (parent.scope(), &node.kind) {
+        if let (Some(above), Kind::Cancel(scope)) = (above, &node.kind) {
             if let Err(end) = above.adopt(&node, scope) {
-                scope.end(&end, &mut VecDeque::new());
+                let told = scope.end(&end);
+                debug_assert!(
+                    told.is_some_and(|told| told.is_empty()),
+                    "nobody knows it yet"
+                );
             }
         }
         node
@@ -368,20 +396,32 @@ impl Node {
         let Kind::Cancel(scope) = &self.kind else {
             return;
         };
-        let mut below = VecDeque::new();
-        if !scope.end(end, &mut below) {
+        let Some(dependents) = scope.end(end) else {
             return;
-        }
+        };
         self.leave_parent();
         // Level by level: contexts were mostly made in that order, so memory is walked the way it lies.
-        while let Some(child) = below.pop_front() {
-            // One that is gone had nothing left to be told.
-            let Some(child) = child.upgrade() else {
-                continue;
-            };
-            if let Kind::Cancel(scope) = &child.kind {
-                scope.end(end, &mut below);
+        let mut levels = VecDeque::new();
+        let mut next = Some(dependents);
+        while let Some(dependents) = next {
+            for dependent in dependents.into_members() {
+                let child = match dependent {
+                    Dependent::Waiter(waker) => {
+                        wake(waker);
+                        continue;
+                    }
+                    Dependent::Function(function) => {
+                        function.start();
+                        continue;
+                    }
+                    // One that is gone had nothing left to be told.
+                    Dependent::Child(child) => child.upgrade(),
+                };
+                if let Some(Kind::Cancel(scope)) = child.as_deref().map(|child| &child.kind) {
+                    levels.extend(scope.end(end).filter(|below| !below.is_empty()));
+                }
             }
+            next = levels.pop_front();
         }
     }
 
@@ -414,7 +454,7 @@ impl Node {
         let place = inner
             .dependents
             .insert(Dependent::Function(function.clone()));
-        inner.functions += 1;
+        scope.count_functions(&inner, 1);
         let unpinned = self.settle_pin(scope, &mut inner);
         drop(inner);
         drop(unpinned);
@@ -431,7 +471,7 @@ impl Node {
             return;
         }
         let member = inner.dependents.remove(place);
-        inner.functions -= 1;
+        scope.count_functions(&inner, -1);
         let unpinned = self.settle_pin(scope, &mut inner);
         drop(inner);
         drop((member, unpinned));
@@ -459,9 +499,11 @@ impl Node {
             .parent
             .as_ref()
             .is_some_and(|parent| parent.scope().is_some());
-        let others = above || inner.timer.is_some();
+        let others = above || scope.own_deadline().is_some();
         let linked = scope.link.get().is_some();
-        let needed = (inner.functions > 0 && (others || linked)) || (linked && others);
+        // Relaxed: under the lock.
+        let functions = scope.functions.load(Ordering::Relaxed) > 0;
+        let needed = (functions && (others || linked)) || (linked && others);
         if needed {
             if inner.pin.is_none() {
                 inner.pin = Some(self.clone());

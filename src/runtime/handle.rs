@@ -164,6 +164,18 @@ impl Runtime {
         self.ended = true;
     }
 
+    /// Waits until no goroutine is left, in the way of a `block_on`: it counts as one where a deadlock is looked
+    /// for.
+    ///
+    /// # Panics
+    ///
+    /// As [`block_on`](Self::block_on), when the goroutines that are left wait for each other.
+    #[track_caller]
+    pub(super) fn outlast_goroutines(&self) {
+        let blocked = Blocked::new(&self.sched, Location::caller());
+        blocked.sleep_while(|| self.sched.live() > 0);
+    }
+
     fn end(&self, deadline: Option<Instant>) {
         let sched = Arc::clone(&self.sched);
         if !current::is_thread_of(&sched) {

@@ -17,7 +17,6 @@
 use std::future::Future;
 use std::ops::Deref;
 use std::panic::resume_unwind;
-use std::thread;
 use std::time::Duration;
 
 use crate::runtime::{Builder, DeadlockPolicy, JoinError, Runtime};
@@ -185,11 +184,8 @@ fn ended_early(started: Started, error: JoinError) -> ! {
         drop(started);
         resume_unwind(error.into_panic());
     }
-    // As in Go, the others go on without main. Nothing tells when the last one ends, and nobody
-    // waits for the answer but a process that is about to fail: looking now and then will do.
-    while started.handle().num_goroutine() > 0 {
-        thread::sleep(Duration::from_millis(1));
-    }
+    // As in Go, the others go on without main.
+    started.outlast_goroutines();
     drop(started);
     panic!("no goroutines (main called runtime.Goexit) - deadlock!");
 }
@@ -204,6 +200,8 @@ mod tests {
     use std::rc::Rc;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
 
     #[test]
     fn a_body_that_is_send_runs_on_another_thread_than_the_caller() {

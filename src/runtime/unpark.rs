@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 use std::thread::Thread;
+use std::time::Duration;
 
 use super::sched::Sched;
 use super::tid::{self, Tid};
@@ -35,6 +36,9 @@ pub(crate) struct Unpark {
     /// Why it must not sleep on.
     verdict: Mutex<Option<String>>,
 }
+
+/// The pause between two looks of `sleep_while`.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// Every thread in `block_on`.
 static ALL: Mutex<Vec<Weak<Unpark>>> = Mutex::new(Vec::new());
@@ -77,6 +81,23 @@ impl Blocked {
     /// With the verdict, when it was found that none ever will be.
     #[track_caller]
     pub(super) fn sleep(&self) {
+        self.sleep_by(std::thread::park, || false);
+    }
+
+    /// Sleeps while something is so that nobody tells the end of: it looks now and then, which only a process that
+    /// is about to fail can afford.
+    ///
+    /// # Panics
+    ///
+    /// With the verdict, when it was found that this will never end.
+    #[track_caller]
+    pub(super) fn sleep_while(&self, mut it_is_so: impl FnMut() -> bool) {
+        self.sleep_by(|| std::thread::park_timeout(LOOK), || !it_is_so());
+    }
+
+    #[inline]
+    #[track_caller]
+    fn sleep_by(&self, park: impl Fn(), mut enough: impl FnMut() -> bool) {
         let this = &*self.0;
         // Relaxed load: single writer.
         let sleeps = this.sleeps.load(Ordering::Relaxed) + 1;
@@ -84,8 +105,8 @@ impl Blocked {
         // Ordering: Release pairs with the Acquire in `sleeps_for_ours`: what the poll did is visible.
         this.asleep.store(true, Ordering::Release);
         // Ordering: Acquire pairs with the Release in `Unpark::wake`.
-        while !this.woken.swap(false, Ordering::Acquire) {
-            std::thread::park();
+        while !this.woken.swap(false, Ordering::Acquire) && !enough() {
+            park();
         }
         this.asleep.store(false, Ordering::Release);
         let verdict = this.verdict().take();

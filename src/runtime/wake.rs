@@ -33,6 +33,36 @@ pub(crate) fn wakes_same(kept: &Waker, waker: &Waker) -> bool {
     g::is_kept_of(kept, waker) || unpark::is_kept_of(kept, waker) || kept.will_wake(waker)
 }
 
+/// Whom a kept waker wakes, for whoever cannot look at it because it lies behind a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    data: usize,
+    vtable: usize,
+}
+
+impl Identity {
+    /// That of `waker`, of which `keep` made `kept`. `None`: once `waker` is gone, one of another task could
+    /// look the same, because `kept` does not hold on to the same data.
+    #[inline]
+    pub(crate) fn of(waker: &Waker, kept: &Waker) -> Option<Identity> {
+        (waker.data() == kept.data()).then(|| Identity::parts(waker))
+    }
+
+    /// True when `waker` wakes the same task. Certain only while the kept one exists.
+    #[inline]
+    pub(crate) fn is_of(self, waker: &Waker) -> bool {
+        self == Identity::parts(waker)
+    }
+
+    #[inline]
+    fn parts(waker: &Waker) -> Identity {
+        Identity {
+            data: waker.data().addr(),
+            vtable: std::ptr::from_ref(waker.vtable()).addr(),
+        }
+    }
+}
+
 /// Drops a waker, which is foreign code too.
 #[inline]
 pub(crate) fn drop_waker(waker: Waker) {
@@ -46,5 +76,30 @@ pub(crate) fn guarded(f: impl FnOnce()) {
         tracing::error!(target: "gosched", "a waker or timer callback panicked");
         // A payload that panics in its own drop would go on for ever: it is leaked.
         std::mem::forget(payload);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Task;
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_waker_is_known_again_while_its_kept_one_holds_on_to_its_data() {
+        let [a, b] = [(); 2].map(|()| Waker::from(Arc::new(Task)));
+        let kept = keep(&a);
+        let identity = Identity::of(&a, &kept).expect("a clone of the same data");
+        assert!(identity.is_of(&a));
+        assert!(!identity.is_of(&b));
+        // The clone of a waker may hold other data; then the address of the first is nobody's when that goes.
+        assert_eq!(Identity::of(&a, &b), None);
     }
 }

@@ -1,6 +1,6 @@
 //! What the engine knows of an arm, and how an operand becomes one.
 //!
-//! [`Case`] is implemented by `chan_arm` and `future_arm` and by nothing else; `engine` drives it. An
+//! [`Case`] is implemented by `chan_arm`, `future_arm` and `peek_arm` and by nothing else; `engine` drives it. An
 //! operand of `select!` finds its arm by its type: the operations of this crate through
 //! [`SelectCase`], everything else that can be awaited through `IntoFuture`.
 //!
@@ -43,6 +43,8 @@ pub enum Look {
     Ended,
     /// It is of this sort, and not ready.
     Not(Kind),
+    /// A `Level` that is not ready, seen without a poll: `settle` it before waiting.
+    Unpolled,
 }
 
 /// An arm, as the engine sees it.
@@ -55,8 +57,14 @@ pub trait Case: sealed::Sealed {
         None
     }
 
-    /// The first look: `kind`, then `attempt` or `poll`.
+    /// The first look: `kind`, then `attempt` or `poll`, or a look that takes less than a poll.
     fn enter(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Look;
+
+    /// Polls an arm that `enter` has only looked at; `true` when it has ended.
+    fn settle(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        let _ = cx;
+        false
+    }
 
     /// `Chan`: does it if it is ready, under its own lock. `false` is certain for this channel.
     fn attempt(self: Pin<&mut Self>) -> bool {
@@ -114,6 +122,12 @@ pub(super) mod sealed {
 ///
 /// Such an arm is polled without taking the select off its channels.
 pub trait Level: Future {}
+
+/// What a [`Level`] is, with a look that costs less than a poll.
+pub trait Peek: Future {
+    /// Whether a poll would be ready. Once `true`, it stays so.
+    fn is_ready(&self) -> bool;
+}
 
 /// An operation of this crate that is an arm of its own kind.
 pub trait SelectCase: Sized {

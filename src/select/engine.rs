@@ -3,7 +3,8 @@
 //! Driven by the expansion of `select!`, by `dynamic` and by `any`.
 //!
 //! - **Pass 1, look.** All arms in one order; a channel that may be ready is tried under its own lock,
-//!   a future is polled. The first that is ready ends the select. Nothing is in a queue yet.
+//!   a future is polled. The first that is ready ends the select. Nothing is in a queue yet. A context is only
+//!   looked at; it is polled at the end of the pass, where the select is to wait.
 //! - **Pass 2, enqueue.** All channels are locked; all are tried again in the same order. If none is
 //!   ready, that was true at one moment: `default` is chosen now, or each arm takes its place, the
 //!   word is armed, and the select sleeps.
@@ -86,7 +87,7 @@ impl Census {
             Look::Ended | Look::Not(Kind::Off) => {}
             Look::Not(Kind::Nil) => self.nils += 1,
             Look::Not(Kind::Chan) => self.chans += 1,
-            Look::Not(Kind::Level) => self.levels += 1,
+            Look::Not(Kind::Level) | Look::Unpolled => self.levels += 1,
             Look::Not(Kind::Future) => self.futures += 1,
         }
     }
@@ -250,6 +251,7 @@ impl Selector {
         let mut order = Order::starting_with(first, cases.len(), self.biased);
         let mut census = Census::default();
         census.count(look);
+        let mut unpolled = look == Look::Unpolled;
         for at in 1..cases.len() {
             let index = order.at(at);
             let look = cases.at(index).enter(cx);
@@ -258,8 +260,18 @@ impl Selector {
                 return Some(index);
             }
             census.count(look);
+            unpolled |= look == Look::Unpolled;
         }
         self.census.set(census);
+        if unpolled && wait {
+            for at in 0..cases.len() {
+                let index = order.at(at);
+                if cases.at(index).settle(cx) {
+                    self.phase.set(Phase::Over);
+                    return Some(index);
+                }
+            }
+        }
         // One channel was one moment already.
         if census.chans == 0 || (census.chans == 1 && !wait) {
             self.phase.set(Phase::Parked);
@@ -310,7 +322,9 @@ impl Selector {
         }
         if chosen.is_none() && wait {
             if enqueue {
-                for index in 0..cases.len() {
+                // In the same order: of the arms on one channel, the first in its queue is served.
+                for at in 0..cases.len() {
+                    let index = order.at(at);
                     // SAFETY: its lock is held; the selector is pinned, and its word checks that all
                     // have left before it goes (I4).
                     unsafe {

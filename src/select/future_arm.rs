@@ -34,6 +34,11 @@ impl<F: Future, const LEVEL: bool> FutureArm<F, LEVEL> {
             output: None,
         }
     }
+
+    /// The future, until it has ended.
+    pub(super) fn future(&self) -> Option<&F> {
+        self.future.as_ref()
+    }
 }
 
 impl<F: Future, const LEVEL: bool> sealed::Sealed for FutureArm<F, LEVEL> {}

@@ -35,6 +35,7 @@ mod engine;
 
 mod chan_arm;
 mod future_arm;
+mod peek_arm;
 
 mod lock_set;
 mod order;
@@ -52,7 +53,8 @@ pub use dynamic::{Running, Select};
 #[doc(hidden)]
 pub mod __private {
     pub use super::case::{
-        Arm, Case, CaseTag, FutureTag, Level, Probe, SelectCase, ViaCase, ViaFuture,
+        Arm, Case, CaseTag, FutureTag, Level, Peek, Probe, SelectCase, ViaCase, ViaFuture,
     };
     pub use super::engine::Selector;
+    pub use super::peek_arm::PeekArm;
 }

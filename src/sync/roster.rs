@@ -2,8 +2,8 @@
 //!
 //! Called by `context` (children, waiters and functions of a context) and by
 //! [`WaitGroup`](super::WaitGroup) (its waiters), always under the lock of the owner. A place costs
-//! nothing while one member is there, the usual case; more of them share one growing array whose
-//! freed places are used again, so that a long-lived owner with millions of short-lived members
+//! nothing while one member is there, the usual case; more of them share one growing array, of which an
+//! empty list holds no more than a pointer. Freed places are used again, so that a long-lived owner with millions of short-lived members
 //! stays as large as its busiest moment asked for, and gives that back when the last one leaves.
 //!
 //! # Invariants
@@ -11,7 +11,7 @@
 //! 1. A place names one member from `insert` until `remove`, and is given out again only after
 //!    that.
 //! 2. The free chain starts at `free`, ends at `NIL`, and visits each `Vacant` slot once.
-//! 3. `live` counts the members, `first` included.
+//! 3. `Rest::live` counts the members of the array.
 //!
 //! It holds no lock and drops no member itself: `remove` and `into_members` hand them to the
 //! caller, who drops them when he has let go of his lock. It promises no order.
@@ -42,8 +42,13 @@ impl Place {
 pub(crate) struct Roster<T> {
     /// The member at place 0.
     first: Option<T>,
-    /// The members at places 1 and up.
-    rest: Vec<Slot<T>>,
+    /// The others: most lists never have any.
+    rest: Option<Box<Rest<T>>>,
+}
+
+/// The members at places 1 and up.
+struct Rest<T> {
+    slots: Vec<Slot<T>>,
     free: u32,
     live: u32,
 }
@@ -53,45 +58,17 @@ enum Slot<T> {
     Vacant { next: u32 },
 }
 
-impl<T> Roster<T> {
-    pub(crate) const fn new() -> Self {
-        Self {
-            first: None,
-            rest: Vec::new(),
-            free: NIL,
-            live: 0,
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.live == 0
-    }
-
-    #[cfg(all(test, not(loom)))]
-    pub(crate) fn len(&self) -> usize {
-        self.live as usize
-    }
-
-    /// How many members there is room for without growing.
-    #[cfg(all(test, not(loom)))]
-    pub(crate) fn capacity(&self) -> usize {
-        1 + self.rest.capacity()
-    }
-
-    pub(crate) fn insert(&mut self, member: T) -> Place {
+impl<T> Rest<T> {
+    fn insert(&mut self, member: T) -> Place {
         self.live += 1;
-        if self.first.is_none() {
-            self.first = Some(member);
-            return Place(0);
-        }
         if self.free == NIL {
-            self.rest.push(Slot::Member(member));
-            let place = u32::try_from(self.rest.len()).expect("fewer than 2^32 members");
+            self.slots.push(Slot::Member(member));
+            let place = u32::try_from(self.slots.len()).expect("fewer than 2^32 members");
             assert!(place != NIL, "fewer than 2^32 members");
             return Place(place);
         }
         let place = self.free;
-        let slot = &mut self.rest[place as usize - 1];
+        let slot = &mut self.slots[place as usize - 1];
         let Slot::Vacant { next } = *slot else {
             unreachable!("the free chain visits vacant slots only");
         };
@@ -100,11 +77,64 @@ impl<T> Roster<T> {
         Place(place)
     }
 
+    fn remove(&mut self, place: Place) -> Option<T> {
+        let slot = self.slots.get_mut(place.0 as usize - 1)?;
+        if matches!(slot, Slot::Vacant { .. }) {
+            return None;
+        }
+        let Slot::Member(member) = std::mem::replace(slot, Slot::Vacant { next: self.free }) else {
+            unreachable!("looked at above");
+        };
+        self.free = place.0;
+        self.live -= 1;
+        Some(member)
+    }
+}
+
+impl<T> Roster<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            first: None,
+            rest: None,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.live == 0)
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn len(&self) -> usize {
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.live);
+        usize::from(self.first.is_some()) + rest as usize
+    }
+
+    /// How many members there is room for without growing.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn capacity(&self) -> usize {
+        1 + self.rest.as_ref().map_or(0, |rest| rest.slots.capacity())
+    }
+
+    pub(crate) fn insert(&mut self, member: T) -> Place {
+        if self.first.is_none() {
+            self.first = Some(member);
+            return Place(0);
+        }
+        let rest = self.rest.get_or_insert_with(|| {
+            Box::new(Rest {
+                slots: Vec::new(),
+                free: NIL,
+                live: 0,
+            })
+        });
+        rest.insert(member)
+    }
+
     pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
         if place.0 == 0 {
             return self.first.as_mut();
         }
-        match self.rest.get_mut(place.0 as usize - 1) {
+        match self.rest.as_mut()?.slots.get_mut(place.0 as usize - 1) {
             Some(Slot::Member(member)) => Some(member),
             _ => None,
         }
@@ -115,31 +145,23 @@ impl<T> Roster<T> {
         let member = if place.0 == 0 {
             self.first.take()?
         } else {
-            let slot = self.rest.get_mut(place.0 as usize - 1)?;
-            if matches!(slot, Slot::Vacant { .. }) {
-                return None;
-            }
-            let Slot::Member(member) = std::mem::replace(slot, Slot::Vacant { next: self.free })
-            else {
-                unreachable!("looked at above");
-            };
-            self.free = place.0;
-            member
+            self.rest.as_mut()?.remove(place)?
         };
-        self.live -= 1;
-        if self.live == 0 && self.rest.len() >= KEEP {
-            // Every slot is vacant, so nothing of the caller's is dropped here.
-            self.rest = Vec::new();
-            self.free = NIL;
+        if let Some(rest) = &self.rest {
+            if self.first.is_none() && rest.live == 0 && rest.slots.len() >= KEEP {
+                // Every slot is vacant, so nothing of the caller's is dropped here.
+                self.rest = None;
+            }
         }
         Some(member)
     }
 
     /// All members, for the caller to use up.
     pub(crate) fn into_members(self) -> impl Iterator<Item = T> {
+        let rest = self.rest.map_or_else(Vec::new, |rest| rest.slots);
         self.first
             .into_iter()
-            .chain(self.rest.into_iter().filter_map(|slot| match slot {
+            .chain(rest.into_iter().filter_map(|slot| match slot {
                 Slot::Member(member) => Some(member),
                 Slot::Vacant { .. } => None,
             }))

@@ -12,7 +12,7 @@ pub(crate) struct CallTimer {
 }
 
 /// Calls `f` at `when`, on the thread that fires the timer and under no lock. `f` must be short.
-pub(crate) fn call_at(when: Instant, f: Box<dyn FnOnce() + Send>) -> CallTimer {
+pub(crate) fn call_at(when: Instant, f: impl FnOnce() + Send + 'static) -> CallTimer {
     let timer = CallTimer {
         node: Box::pin(TimerNode::new()),
     };
@@ -33,7 +33,7 @@ pub(crate) fn call_at(when: Instant, f: Box<dyn FnOnce() + Send>) -> CallTimer {
 
 /// Waits out the rest for a callback whose runtime is gone: on the default runtime.
 #[cold]
-fn retry(when: Instant, f: Box<dyn FnOnce() + Send>) {
+fn retry(when: Instant, f: impl FnOnce() + Send + 'static) {
     let rest = crate::runtime::Handle::default_runtime().go(async move {
         super::sleep_until(when).await;
         f();

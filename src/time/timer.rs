@@ -229,10 +229,9 @@ impl Func {
             // stopped the timer keeps itself alive, as in Go.
             Some(due) => {
                 let this = Arc::clone(func);
-                Order::At(call_at(
-                    due,
-                    Box::new(move || drop(go(async move { (lock(&this.f))() }))),
-                ))
+                Order::At(call_at(due, move || {
+                    drop(go(async move { (lock(&this.f))() }));
+                }))
             }
         };
         let old = lock(&func.order).replace(order);

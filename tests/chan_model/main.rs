@@ -205,7 +205,16 @@ impl Driver {
             return;
         }
         let id = self.number();
-        let biased = self.rng.bool();
+        // Of two sends on one channel either may be served; with `biased`, the model can tell which.
+        let sends: Vec<usize> = arms
+            .iter()
+            .filter_map(|arm| match arm {
+                model::Arm::Send { chan, .. } => Some(*chan),
+                _ => None,
+            })
+            .collect();
+        let twice = (1..sends.len()).any(|at| sends[at..].contains(&sends[at - 1]));
+        let biased = twice || self.rng.bool();
         let default = select && self.rng.u32(..4) == 0;
         self.note(format!(
             "begin {id}: {arms:?}, select {select}, biased {biased}, default {default}"

@@ -306,7 +306,13 @@ impl Model {
             .iter()
             .position(|arm| matches!(arm, Arm::Gate) && op.gate_open);
         let ended = match op.stage {
-            Stage::Served { arm, got, .. } => Some((arm, got)),
+            Stage::Served { arm, got, .. } => match real {
+                // Of several receives from one channel any may have been first in its queue.
+                Some((other, _)) if !op.ordered && op.receive_alike(arm, other) => {
+                    Some((other, got))
+                }
+                _ => Some((arm, got)),
+            },
             Stage::Parked => gate.map(|arm| (arm, Got::Opened)),
             Stage::New => {
                 let ready: Vec<_> = (0..op.arms.len())
@@ -443,6 +449,14 @@ impl Model {
 }
 
 impl Op {
+    /// Whether both arms receive from the same channel.
+    fn receive_alike(&self, one: usize, other: usize) -> bool {
+        match (self.arms.get(one), self.arms.get(other)) {
+            (Some(Arm::Recv { chan: a }), Some(Arm::Recv { chan: b })) => a == b,
+            _ => false,
+        }
+    }
+
     /// The values of the arms chosen by `which` that have not been sent.
     fn unsent(&self, which: impl Fn(usize) -> bool) -> impl Iterator<Item = usize> {
         let sent = match self.stage {

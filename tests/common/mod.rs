@@ -1,6 +1,6 @@
 //! What the tests of the scheduler and of time share.
 //!
-//! Used by the files `runtime_*.rs`, `time*.rs` and `bad_use*.rs` beside this folder.
+//! Used by the files `runtime_*.rs`, `time*.rs`, `bad_use*.rs` and others beside this folder.
 #![allow(dead_code)]
 
 use std::any::Any;

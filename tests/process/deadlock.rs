@@ -5,6 +5,7 @@
 
 use std::future::pending;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -12,12 +13,12 @@ use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use gosched::chan::Receiver;
-use gosched::runtime::{DeadlockPolicy, Runtime, block_in_place};
+use gosched::runtime::{DeadlockPolicy, Runtime, block_in_place, goexit};
 use gosched::sync::WaitGroup;
 use gosched::{Context, chan, go, select, time};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Case, wait};
+use super::{Case, PATIENCE, wait};
 
 /// Much longer than it takes to find a deadlock.
 const LONG: Duration = Duration::from_millis(700);
@@ -73,6 +74,36 @@ pub(crate) const CASES: &[Case] = &[
             select! { _ = rx.recv() => {}, _ = ctx.done() => {} }
         });
     }),
+    Case {
+        name: "stuck_in_a_select_without_arms",
+        program: || {
+            run(async {
+                let () = select! {};
+            });
+        },
+        check: |case| {
+            let outcome = case.run();
+            outcome.ended_with(101).says(SAYS);
+            outcome.says("[select (no cases)");
+        },
+    },
+    Case {
+        name: "a_deadlock_of_those_whom_main_left_is_reported",
+        program: main_exits,
+        check: |case| {
+            let mut child = case.command().spawn().unwrap();
+            let mut stderr = BufReader::new(child.stderr.take().unwrap());
+            let mut text = String::new();
+            while !text.contains("created ") {
+                assert!(stderr.read_line(&mut text).unwrap() > 0, "{text}");
+            }
+            assert!(text.starts_with(SAYS), "{text}");
+            assert!(text.contains("[chan receive"), "{text}");
+            child.kill().unwrap();
+            child.stderr = Some(stderr.into_inner());
+            wait(child);
+        },
+    },
     stuck("stuck_on_a_nil_channel", || {
         run(async {
             Receiver::<u8>::nil().recv().await;
@@ -277,6 +308,27 @@ pub(crate) const CASES: &[Case] = &[
             assert_eq!(rx.recv().await, Some(1));
         });
     }),
+    Case {
+        name: "no_deadlock_while_a_listener_accepts",
+        program: || {
+            run(async {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                eprintln!("port {}", listener.local_addr().unwrap().port());
+                listener.accept().await.unwrap();
+            });
+        },
+        check: |case| {
+            let mut child = case.command().spawn().unwrap();
+            let mut stderr = BufReader::new(child.stderr.take().unwrap());
+            let mut line = String::new();
+            stderr.read_line(&mut line).unwrap();
+            let port = line.trim().strip_prefix("port ").expect(&line);
+            thread::sleep(LONG);
+            let _client = TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap();
+            child.stderr = Some(stderr.into_inner());
+            wait(child).ended_with(0).is_silent_on("deadlock");
+        },
+    },
     lives("no_deadlock_while_a_timer_of_tokio_runs", || {
         run(async {
             tokio::time::sleep(LONG).await;
@@ -379,7 +431,20 @@ fn run(future: impl Future<Output = ()> + Send + 'static) {
 }
 
 #[gosched::main]
+async fn main_exits() {
+    // Without a report the signal ends the process, and with it the parent's reading.
+    ring_in(PATIENCE);
+    let (tx, rx) = chan::<u8>(0);
+    drop(go(async move {
+        let _own = tx;
+        rx.recv().await;
+    }));
+    goexit().await;
+}
+
+#[gosched::main]
 async fn main_waits() {
+    ring_in(PATIENCE);
     let (_tx, rx) = chan::<u8>(0);
     rx.recv().await;
 }
@@ -393,8 +458,8 @@ fn ring_in(time: Duration) {
     let value = libc::itimerval {
         it_interval: zero,
         it_value: libc::timeval {
-            tv_sec: 0,
-            tv_usec: libc::suseconds_t::try_from(time.as_micros()).unwrap(),
+            tv_sec: libc::time_t::try_from(time.as_secs()).unwrap(),
+            tv_usec: time.subsec_micros() as libc::suseconds_t,
         },
     };
     // SAFETY: `value` is valid, and the old one is not asked for.

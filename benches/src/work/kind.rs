@@ -1,5 +1,6 @@
 //! The list of workloads: what each measures, what it needs, and how it is named to the Go twin.
 
+use super::context::Contexts;
 use super::figure::{Figure, PER_OPERATION};
 
 /// One workload with its sizes. Capacities are in values.
@@ -37,6 +38,8 @@ pub enum Work {
         /// One request in a thousand blocks its thread for 100 ms.
         blocking: bool,
     },
+    /// Contexts, in a task of their own.
+    Contexts(Contexts),
     /// Two tasks, two channels, one value in flight. Per round trip.
     PingPong {
         /// Of both channels.
@@ -95,6 +98,13 @@ const HTTP: [Figure; 3] = [
     Figure::cost("p99", "µs"),
 ];
 
+const TREE: [Figure; 4] = [
+    Figure::cost("make", "ns/context"),
+    Figure::cost("cancel", "ns/context"),
+    Figure::cost("let go", "ns/context"),
+    Figure::cost("memory", "bytes/context"),
+];
+
 impl Work {
     /// Whether it compares channels. Other work compares runtimes, and runs once per runtime.
     pub fn is_channels(self) -> bool {
@@ -149,6 +159,7 @@ impl Work {
             Work::Parked { .. } => &PARKED,
             Work::EchoUnderLoad => &ECHO,
             Work::Http { .. } => &HTTP,
+            Work::Contexts(Contexts::Tree { .. }) => &TREE,
             _ => &[PER_OPERATION],
         }
     }
@@ -173,6 +184,14 @@ impl Work {
             } => ("parked-in-one", 1, tasks),
             Work::EchoUnderLoad => ("echo", 0, 0),
             Work::Http { .. } => ("http", 0, 0),
+            Work::Contexts(contexts) => match contexts {
+                Contexts::Tree { fan_out } => ("ctx-tree", 0, fan_out),
+                Contexts::Child => ("ctx-child", 0, 0),
+                Contexts::Timeout => ("ctx-timeout", 0, 0),
+                Contexts::Err => ("ctx-err", 0, 0),
+                Contexts::Poll => ("ctx-poll", 0, 0),
+                Contexts::Wait => ("ctx-wait", 0, 0),
+            },
             Work::PingPong { capacity } => ("ping-pong", capacity, 0),
             Work::Stream { capacity, .. } => ("stream", capacity, 0),
             Work::Select { channels, capacity } => ("select", capacity, channels),

@@ -8,6 +8,7 @@ mod kind;
 mod meter;
 
 mod chan;
+mod context;
 mod parked;
 mod select;
 mod sieve;
@@ -23,6 +24,7 @@ mod process;
 
 pub use busy::Busy;
 pub use chan::run as run_channels;
+pub use context::{Contexts, run as run_contexts};
 pub use figure::{Figure, PER_OPERATION};
 pub use kind::Work;
 pub use lateness::Lateness;

@@ -117,6 +117,30 @@ fn a_token_keeps_its_context_only_while_something_may_end_it() {
 }
 
 #[test]
+#[cfg(target_pointer_width = "64")]
+fn a_context_with_its_counts_fits_into_two_lines_of_the_cache() {
+    assert!(2 * size_of::<usize>() + size_of::<Node>() <= 120);
+}
+
+#[test]
+fn a_timer_is_gone_with_its_context() {
+    let (parent, _cancel) = Context::background().with_cancel();
+    let cause = Arc::new(std::fmt::Error);
+    let (child, cancel) = parent.with_timeout_cause(Duration::from_secs(3_600), cause.clone());
+    assert_eq!(Arc::strong_count(&cause), 2, "the timer holds it");
+    cancel.cancel();
+    assert_eq!(Arc::strong_count(&cause), 1, "though the context is held");
+    drop(child);
+    let (child, cancel) = parent.with_timeout_cause(Duration::from_secs(3_600), cause.clone());
+    let below = child.with_cancel();
+    cancel.detach();
+    drop(child);
+    assert_eq!(Arc::strong_count(&cause), 2, "a child keeps it going");
+    drop(below);
+    assert_eq!(Arc::strong_count(&cause), 1);
+}
+
+#[test]
 fn cancelling_releases_what_waited() {
     let (parent, cancel) = Context::background().with_cancel();
     let kept: Vec<_> = (0..100).map(|_| parent.with_cancel()).collect();

@@ -7,7 +7,7 @@ mod timerq;
 mod timers;
 
 pub(crate) mod runq;
-#[cfg(all(test, loom))]
+#[cfg(test)]
 mod tests;
 
 use std::cell::Cell;
