@@ -1,5 +1,5 @@
-//! What a whole process does: on SIGQUIT, under `GODEBUG=schedtrace`, and when all its goroutines wait for
-//! each other.
+//! What a whole process does: on SIGQUIT, under `GODEBUG=schedtrace`, when all its goroutines wait for
+//! each other, and when one of them recurses too deeply.
 //!
 //! Each case is a program, which this binary becomes when it is told so through the environment, and a look
 //! at what it wrote. It has no test harness, whose threads would be in the way of the deadlock's proof.
@@ -9,6 +9,8 @@ mod deadlock;
 mod schedtrace;
 #[cfg(unix)]
 mod sigquit;
+#[cfg(feature = "stack-growth")]
+mod stack;
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -120,6 +122,8 @@ fn main() {
     cases.extend(deadlock::CASES);
     #[cfg(unix)]
     cases.extend(sigquit::CASES);
+    #[cfg(feature = "stack-growth")]
+    cases.extend(stack::CASES);
     if let Ok(name) = env::var(CHILD) {
         // A shell has its background jobs ignore SIGQUIT, and whatever they start.
         #[cfg(unix)]

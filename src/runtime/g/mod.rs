@@ -5,7 +5,7 @@
 //! a handle (`join`). Memory is recycled per M, and every live goroutine is in one list (`alloc`).
 //!
 //! Where Go grows a contiguous stack, a future has one frame of exactly known size; see
-//! `Header::frame`.
+//! `Header::frame`, and `runtime/frame.rs` for those that are big.
 
 mod alloc;
 mod cell;
