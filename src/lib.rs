@@ -52,6 +52,7 @@ extern crate self as gosched;
 pub mod chan;
 pub mod context;
 pub mod debug;
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 mod loom;

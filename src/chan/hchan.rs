@@ -38,6 +38,7 @@ use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 use super::buf::{Ring, drop_each};
+use super::closed::Watchers;
 use super::lock::Lock;
 use super::ready::{Ready, WakeList};
 use super::sudog::{State, WaitQueue};
@@ -123,6 +124,7 @@ pub struct Core<T> {
     capacity: usize,
     next_seq: u64,
     closed: bool,
+    pub(super) watchers: Watchers,
 }
 
 /// A channel's block on the heap.
@@ -162,6 +164,7 @@ impl<T> Hchan<T> {
             capacity,
             next_seq: 0,
             closed: false,
+            watchers: Watchers::default(),
         };
         let block = Box::new(Self {
             lock: Lock::new(),
@@ -307,7 +310,7 @@ impl<T> Hchan<T> {
         drop_each(returned.into_iter().map(|(_, value)| value).chain(ring));
     }
 
-    /// Lets everybody go who waits on a channel that is closed.
+    /// Lets everybody go who waits on a channel that is closed, or for that.
     fn release_waiters(&self) {
         let mut wakes = WakeList::new();
         loop {
@@ -329,9 +332,10 @@ impl<T> Hchan<T> {
             });
             wakes.fire();
             if !more {
-                return;
+                break;
             }
         }
+        self.with(|core| std::mem::take(&mut core.watchers)).wake();
     }
 }
 
@@ -340,6 +344,10 @@ impl<T> Core<T> {
     #[inline]
     fn count(&self) -> usize {
         self.ring.len() + self.returned.len()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     #[inline]
