@@ -63,6 +63,20 @@
 //! assert_eq!(gosched::block_on(sum_to(100_000)), 5_000_050_000);
 //! ```
 //!
+//! # tracing
+//!
+//! With a subscriber that listens to `gosched` at `DEBUG`, each goroutine has a span: name `goroutine`, fields `id`,
+//! `spawn.site` and, when a goroutine has started it, `parent`. The span is entered in each poll, so every event in
+//! between is marked with it. It follows from the span that was current where the goroutine was started, but is no
+//! child of it: instrument the future (`tracing::Instrument`) to carry a request's span along. At `TRACE` there are
+//! events for the start of a goroutine, for its end with its `outcome` (`returned`, `panicked`, `cancelled`), and for
+//! each steal.
+//!
+//! Louder than that: panics (`ERROR`), and goroutines that hold their P for too long or have big frames (`WARN`).
+//!
+//! Without such a subscriber it costs a load and a comparison when a goroutine is started, and nothing when it
+//! runs. The guide's chapter on [interoperation](crate::guide::interop#tracing) has an example.
+//!
 //! The files carry the names of Go's runtime: `g` the goroutine, `p` the processor with its run queue
 //! and timers, `m` the thread, `sched` what all share, `netpoll` the poller, `sysmon` the watcher.
 
@@ -87,6 +101,7 @@ mod schedtrace;
 mod sigquit;
 #[cfg(feature = "stack-growth")]
 mod stack;
+mod surely;
 mod sysmon;
 mod tid;
 mod unpark;
@@ -106,6 +121,7 @@ pub(crate) use p::now;
 pub(crate) use sched::arm_timer;
 #[cfg(feature = "stack-growth")]
 pub use stack::grow_stack;
+pub(crate) use surely::go_surely;
 
 /// What the attribute macros expand to. Not for use by hand, and free to change.
 #[doc(hidden)]
