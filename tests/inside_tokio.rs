@@ -160,7 +160,10 @@ fn the_end_of_the_application_leaves_goroutines_running() {
     within(|| {
         let app = tokio::runtime::Runtime::new().unwrap();
         let (tx, rx) = chan(0);
-        let goroutine = app.block_on(async { go(async move { rx.recv().await }) });
+        let goroutine = {
+            let _inside = app.enter();
+            go(async move { rx.recv().await })
+        };
         drop(app);
         tx.send_blocking(7).unwrap();
         assert_eq!(gosched::block_on(goroutine).unwrap(), Some(7));

@@ -13,8 +13,6 @@
 //! What it does not do: give back the value in its hands when it is dropped. `async-channel` has no way to wait
 //! for room without giving the value away.
 
-use std::future::Future;
-
 use ::async_channel as foreign;
 
 use super::{Receiver, SendError, Sender, chan};
@@ -56,23 +54,17 @@ impl<T> Receiver<T> {
     /// assert!(foreign.is_closed());
     /// # });
     /// ```
-    #[must_use = "futures do nothing unless awaited"]
-    pub fn forward_to(
-        self,
-        to: foreign::Sender<T>,
-    ) -> impl Future<Output = Result<(), SendError<Option<T>>>> + use<T> {
-        async move {
-            loop {
-                let value = select! {
-                    value = self.recv() => value,
-                    () = to.closed() => return Err(SendError(None)),
-                };
-                let Some(value) = value else {
-                    return Ok(());
-                };
-                if let Err(foreign::SendError(value)) = to.send(value).await {
-                    return Err(SendError(Some(value)));
-                }
+    pub async fn forward_to(self, to: foreign::Sender<T>) -> Result<(), SendError<Option<T>>> {
+        loop {
+            let value = select! {
+                value = self.recv() => value,
+                () = to.closed() => return Err(SendError(None)),
+            };
+            let Some(value) = value else {
+                return Ok(());
+            };
+            if let Err(foreign::SendError(value)) = to.send(value).await {
+                return Err(SendError(Some(value)));
             }
         }
     }
@@ -105,23 +97,20 @@ impl<T> Sender<T> {
     /// assert!(foreign.is_closed());
     /// # });
     /// ```
-    #[must_use = "futures do nothing unless awaited"]
-    pub fn forward_from(
+    pub async fn forward_from(
         self,
         from: foreign::Receiver<T>,
-    ) -> impl Future<Output = Result<(), SendError<Option<T>>>> + use<T> {
-        async move {
-            loop {
-                let value = select! {
-                    value = from.recv() => value,
-                    () = self.closed() => return Err(SendError(None)),
-                };
-                let Ok(value) = value else {
-                    return Ok(());
-                };
-                if let Err(SendError(value)) = self.send(value).await {
-                    return Err(SendError(Some(value)));
-                }
+    ) -> Result<(), SendError<Option<T>>> {
+        loop {
+            let value = select! {
+                value = from.recv() => value,
+                () = self.closed() => return Err(SendError(None)),
+            };
+            let Ok(value) = value else {
+                return Ok(());
+            };
+            if let Err(SendError(value)) = self.send(value).await {
+                return Err(SendError(Some(value)));
             }
         }
     }

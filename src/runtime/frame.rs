@@ -12,8 +12,6 @@ use std::collections::HashSet;
 use std::panic::Location;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
-use super::wake::guarded;
-
 /// The size in bytes above which a goroutine's frame is big: a warning through `tracing` names, once, the
 /// line that starts it.
 ///
@@ -62,13 +60,11 @@ pub(crate) fn is_big(bytes: usize, site: &'static Location<'static>) {
         .unwrap_or_else(PoisonError::into_inner)
         .insert(*site);
     if first {
-        guarded(|| {
-            tracing::warn!(
-                target: "gosched",
-                spawned_at = %site,
-                frame = bytes,
-                "a goroutine with a big frame is started: all of it is copied each time; box what is big in it"
-            );
-        });
+        tracing::warn!(
+            target: "gosched",
+            spawned_at = %site,
+            frame = bytes,
+            "a goroutine with a big frame is started: all of it is copied each time; box what is big in it"
+        );
     }
 }

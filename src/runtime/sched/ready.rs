@@ -100,7 +100,12 @@ impl Sched {
                 self.foreign_started.fetch_add(1, Ordering::SeqCst);
             }
         }
-        let g = g::new(pool, future, this, Birth { id, parent, site });
+        let birth = Birth { id, parent, site };
+        let g = if g::somebody_follows() {
+            g::new_traced(pool, future, this, birth)
+        } else {
+            g::new(pool, future, this, birth)
+        };
         // SAFETY: just made, with the type of its result.
         let handle = unsafe { JoinHandle::new(g) };
         if self.is_closing() {
