@@ -1,14 +1,14 @@
 //! Goroutines that a subscriber of `tracing` follows: a span for each, and what is told of its life.
 //!
 //! Called by `Sched::spawn` and, through the vtable, by whoever polls such a goroutine. The span lies behind the
-//! frame in the same cell, and the vtable is another than that of a goroutine that nobody follows: so that one
-//! costs a comparison when it is started, and nothing in its polls.
+//! frame in the same cell, and the vtable is another than that of a goroutine that nobody follows. So such a one costs
+//! a comparison when it is started, and nothing in its polls.
 //!
 //! # Invariants
 //!
 //! - **traced I1**: a cell with a `Vtable` whose `spans` is `Some` has a `Spans` at that offset, initialised from
-//!   its birth until `end`, which whoever moved the goroutine to its end calls once. It is touched by the M that
-//!   has the goroutine's turn (state I2).
+//!   its birth until `inside` drops it, once, when the goroutine is over. It is touched by whoever has the
+//!   goroutine's turn (state I2).
 //! - **traced I2**: a subscriber is foreign code: a panic of it goes no further.
 
 use std::cell::Cell;

@@ -12,11 +12,11 @@
 //! Where no thread can be started for a P, an M is owed to it:
 //!
 //! ```text
-//! owe:     owed = true;  under the lock: an M that sleeps?  →  take it;  else put the P on the list
-//! sleep:   under the lock: get on the list;  owed?          →  look at every queue again
+//! owe:     under the lock: an M that sleeps?  →  take it;  else put the P on the list, owed = true
+//! sleep:   under the lock: get on the list;  owed?  →  owed = false, look at every queue again
 //! ```
 //!
-//! Whichever of the two comes second sees the other. The M that blocks in the poller is on no list: it looks at
+//! Whichever of the two comes second sees the other, and who sees the debt finds the P on the list. The M that blocks in the poller is on no list: it looks at
 //! `owed` when it is to be seen there, and who owes interrupts it, with a fence on both sides (`netpoll`).
 //!
 //! # Invariants
@@ -102,8 +102,6 @@ impl<P, M> Idle<P, M> {
     /// else the P is idle, and the next M to sleep looks for what it was to do. `spinning` as for the M.
     #[cold]
     pub(crate) fn owe(&self, p: P, spinning: bool) -> Option<(P, M)> {
-        // Relaxed: ordered by the lock against `put_m`, and by the caller's fence against the poller.
-        self.owed.store(true, Ordering::Relaxed);
         let mut lists = lock(&self.lists);
         if let Some(m) = lists.ms.pop() {
             return Some((p, m));
@@ -114,14 +112,17 @@ impl<P, M> Idle<P, M> {
             // Under the lock: the M that finds the P on the list must not take us for one that looks for work.
             let _ = self.stop_spinning();
         }
+        // Ordering: Release pairs with the Acquire in `settle_debt`: the P is seen on the list. The lock orders it
+        // against `put_m`, the caller's fence against the poller.
+        self.owed.store(true, Ordering::Release);
         None
     }
 
     /// `true` = an M is owed to a P. The caller is one, and looks at every queue.
     #[inline]
     pub(crate) fn settle_debt(&self) -> bool {
-        // Relaxed: see `owe`; what is looked at after that has its own order.
-        self.owed.load(Ordering::Relaxed) && self.owed.swap(false, Ordering::Relaxed)
+        // Ordering: see `owe`. Relaxed: the swap looks again.
+        self.owed.load(Ordering::Relaxed) && self.owed.swap(false, Ordering::Acquire)
     }
 
     /// Takes that M off the list, if it is there with at least `keep` others.

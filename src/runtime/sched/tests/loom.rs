@@ -169,11 +169,18 @@ impl Machine {
                 || self.has_work(),
                 || self.take_p(),
             );
-            match again {
+            match again.or_else(|| self.poll()) {
                 Some(id) => (p, spinning) = (id, true),
                 None => return self.park(m),
             }
         }
+    }
+
+    /// A visit to the poller by an M that finds nothing there: it does not block when an M is owed.
+    fn poll(&self) -> Option<usize> {
+        let p = self.idle.settle_debt().then(|| self.take_p())??;
+        self.idle.start_spinning();
+        Some(p)
     }
 
     /// `Sched::park`; who wakes M `m` leaves a P for it.
@@ -285,8 +292,8 @@ fn a_goroutine_injected_while_a_p_is_handed_off_is_run() {
     });
 }
 
-// Caught: `owe` that does not look for an M, or does before the lock under which the P is put on the list; `put_m`
-// that looks at the debt before it is on the list; an M that does not look at every queue then.
+// Caught: `owe` that does not look for an M; one that tells of the debt before the P is on the list; one that counts
+// as a spinner after that; `put_m` that looks at the debt before it is on the list.
 #[test]
 fn a_goroutine_injected_where_no_thread_can_be_started_is_run_by_the_m_that_goes_to_sleep() {
     loom::model(|| {
