@@ -346,7 +346,7 @@ fn a_wake_up_that_comes_before_or_during_the_sleep_ends_it_and_publishes() {
             let (idle, told) = (idle.clone(), told.clone());
             thread::spawn(move || {
                 let note = Arc::new(Note::new());
-                idle.put_m(note.clone());
+                assert!(!idle.put_m(note.clone()), "nobody is owed");
                 note.sleep(std::time::Duration::MAX);
                 told.read()
             })
