@@ -283,3 +283,64 @@ fn a_token_asked_for_while_the_context_is_cancelled_is_cancelled() {
         assert!(token.is_cancelled());
     }
 }
+
+/// A handle of a runtime that has ended.
+fn ended() -> gosched::runtime::Handle {
+    let rt = gosched::runtime::Runtime::builder()
+        .procs(1)
+        .build()
+        .unwrap();
+    rt.handle()
+}
+
+#[test]
+fn a_function_of_a_context_that_is_cancelled_on_a_runtime_that_has_ended_runs_once() {
+    let (ctx, cancel) = Context::background().with_cancel();
+    let (tx, rx) = mpsc::channel();
+    let stop = ended().block_on(async {
+        let stop = ctx.after_func(move || tx.send(()).unwrap());
+        cancel.cancel();
+        stop
+    });
+    assert_eq!(rx.recv_timeout(LONG), Ok(()));
+    assert!(!stop.stop(), "it has run");
+    assert!(rx.recv().is_err(), "once");
+}
+
+#[test]
+fn a_function_armed_on_a_runtime_that_has_ended_can_be_stopped() {
+    let (tx, rx) = mpsc::channel::<()>();
+    let (ctx, stop) = ended().block_on(async {
+        let (ctx, cancel) = Context::background().with_timeout(LONG);
+        cancel.detach();
+        let stop = ctx.after_func(move || tx.send(()).unwrap());
+        (ctx, stop)
+    });
+    assert!(stop.stop());
+    assert!(rx.recv().is_err(), "dropped without being called");
+    assert!(!stop.stop());
+    assert_eq!(ctx.err(), None);
+}
+
+#[test]
+fn functions_whose_runtime_ends_before_they_have_begun_all_run() {
+    for _ in 0..20 {
+        let rt = gosched::runtime::Runtime::builder()
+            .procs(1)
+            .build()
+            .unwrap();
+        let (ctx, cancel) = Context::background().with_cancel();
+        let (tx, rx) = mpsc::channel();
+        for n in 0..10 {
+            let tx = tx.clone();
+            let _stop = ctx.after_func(move || tx.send(n).unwrap());
+        }
+        drop(tx);
+        drop(rt.handle().go(async move { cancel.cancel() }));
+        // Ends the runtime at some moment of all that: whoever was not begun is cancelled.
+        drop(rt);
+        let mut ran: Vec<_> = rx.iter().collect();
+        ran.sort_unstable();
+        assert_eq!(ran, (0..10).collect::<Vec<_>>());
+    }
+}

@@ -178,6 +178,27 @@ fn tokios_locks_and_channels_work_between_goroutines_and_outside() {
 }
 
 #[test]
+fn tokios_block_in_place_only_calls_and_ours_hands_the_p_off() {
+    within(|| {
+        // One P, which is not taken away: while it is held nobody else runs.
+        let rt = Runtime::builder()
+            .procs(1)
+            .hog_threshold(Duration::MAX)
+            .build()
+            .unwrap();
+        rt.block_on(rt.handle().go(async {
+            let (tx, rx) = std::sync::mpsc::channel();
+            drop(go(async move { tx.send(7).unwrap() }));
+            let held = tokio::task::block_in_place(|| rx.try_recv());
+            assert_eq!(held, Err(std::sync::mpsc::TryRecvError::Empty));
+            let handed_off = gosched::runtime::block_in_place(|| rx.recv_timeout(common::PATIENCE));
+            assert_eq!(handed_off, Ok(7));
+        }))
+        .unwrap();
+    });
+}
+
+#[test]
 fn the_end_of_a_runtime_drops_tasks_of_libraries_too() {
     within(|| {
         let census = common::Census::default();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{FAR, Wakes, eventually, poll, poll_with, run, runtime, thread_name, within};
 use gosched::runtime::goid;
 use gosched::time::{Instant, Ticker, Timer, sleep, timeout};
-use gosched::{chan, go, select, yield_now};
+use gosched::{block_on, chan, go, select, yield_now};
 
 const SOON: Duration = Duration::from_millis(2);
 /// Not yet over after a few steps, however slow the machine is.
@@ -492,5 +492,52 @@ fn thousands_of_timers_stopped_and_reset_from_many_goroutines_all_end_right() {
             worker.await.unwrap();
         }
         assert_eq!(*log.lock().unwrap(), 8);
+    });
+}
+
+#[test]
+fn a_function_whose_runtime_has_ended_can_be_stopped_and_set_again() {
+    within(|| {
+        for armed_before in [true, false] {
+            let (tx, rx) = std::sync::mpsc::channel();
+            let arm = async move { Timer::after_func(FAR, move || tx.send(()).unwrap()) };
+            let rt = runtime(1);
+            let timer = if armed_before {
+                let timer = rt.block_on(arm);
+                drop(rt);
+                timer
+            } else {
+                let handle = rt.handle();
+                drop(rt);
+                handle.block_on(arm)
+            };
+            assert!(timer.stop());
+            assert!(!timer.stop());
+            assert!(!timer.reset(Duration::from_millis(1)));
+            rx.recv().unwrap();
+            assert!(!timer.stop(), "it has run");
+            assert!(!timer.reset(FAR));
+            assert!(timer.stop());
+            drop(timer);
+            assert!(rx.recv().is_err(), "the function is dropped");
+        }
+    });
+}
+
+#[test]
+fn timers_that_outlive_their_runtime_leave_nothing_behind_when_they_are_stopped() {
+    within(|| {
+        // What waits for the rest of the time is a goroutine of the default runtime.
+        let before = block_on(async { gosched::runtime::num_goroutine() });
+        let rt = runtime(1);
+        let timers: Vec<_> =
+            rt.block_on(async { (0..50).map(|_| Timer::after_func(FAR, || {})).collect() });
+        drop(rt);
+        for timer in timers {
+            assert!(timer.stop());
+        }
+        eventually("the goroutines are gone", || {
+            block_on(async { gosched::runtime::num_goroutine() }) <= before
+        });
     });
 }

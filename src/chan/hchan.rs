@@ -39,6 +39,7 @@ use std::ptr::NonNull;
 use std::task::Waker;
 
 use super::buf::{Ring, drop_each};
+use super::closed::Watchers;
 use super::lock::Lock;
 use super::op::Side;
 use super::ready::{Ready, WakeList};
@@ -125,6 +126,7 @@ pub struct Core<T> {
     capacity: usize,
     next_seq: u64,
     closed: bool,
+    pub(super) watchers: Watchers,
 }
 
 /// A channel's block on the heap.
@@ -164,6 +166,7 @@ impl<T> Hchan<T> {
             capacity,
             next_seq: 0,
             closed: false,
+            watchers: Watchers::default(),
         };
         let block = Box::new(Self {
             lock: Lock::new(),
@@ -431,7 +434,7 @@ impl<T> Hchan<T> {
         drop_each(returned.into_iter().map(|(_, value)| value).chain(ring));
     }
 
-    /// Lets everybody go who waits on a channel that is closed.
+    /// Lets everybody go who waits on a channel that is closed, or for that.
     fn release_waiters(&self) {
         let mut wakes = WakeList::new();
         loop {
@@ -453,9 +456,10 @@ impl<T> Hchan<T> {
             });
             wakes.fire();
             if !more {
-                return;
+                break;
             }
         }
+        self.with(|core| std::mem::take(&mut core.watchers)).wake();
     }
 }
 
@@ -464,6 +468,10 @@ impl<T> Core<T> {
     #[inline]
     fn count(&self) -> usize {
         self.ring.len() + self.returned.len()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     #[inline]

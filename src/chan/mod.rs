@@ -30,6 +30,14 @@
 //!
 //! The [guide](crate::guide::cancel_safety) goes through every operation and point, beside other channels.
 //!
+//! # With others
+//!
+//! These channels need no runtime: they work under any executor, between executors, and with threads.
+//! [`Receiver::stream`] and [`Receiver::into_stream`] are `futures` streams (fused ones), [`Sender::into_sink`]
+//! is a sink. With the feature `async-channel`, `Receiver::forward_to` and `Sender::forward_from` move values
+//! to and from the channels of that crate, and `From` converts each end. The guide has a chapter on
+//! [interoperation](crate::guide::interop).
+//!
 //! # Memory
 //!
 //! Each handle is one pointer. A channel is one allocation of 176 bytes, and one more for its buffer,
@@ -51,7 +59,10 @@ mod recv;
 mod send;
 mod sender;
 
+#[cfg(feature = "async-channel")]
+mod async_channel;
 mod blocking;
+mod closed;
 mod sink;
 mod stream;
 
@@ -65,6 +76,7 @@ mod sudog;
 #[cfg(test)]
 mod tests;
 
+pub use closed::Closed;
 pub use error::{SendError, TryRecvError, TrySendError};
 pub use make::{End, chan};
 pub use nil::nil;

@@ -12,7 +12,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
 use super::hchan::{Hchan, Outcome};
-use super::{End, IntoSink, Send, SendError, SendFrom, TrySendError, blocking};
+use super::{Closed, End, IntoSink, Send, SendError, SendFrom, TrySendError, blocking};
 use crate::loom::sync::atomic::Ordering;
 
 /// The sending end of a channel. Clone it for every sender.
@@ -69,7 +69,7 @@ impl<T> Sender<T> {
     }
 
     #[inline]
-    fn hchan(&self) -> Option<&Hchan<T>> {
+    pub(super) fn hchan(&self) -> Option<&Hchan<T>> {
         // SAFETY: hchan I9: this handle is one of those that keep the channel.
         self.chan.map(|chan| unsafe { chan.as_ref() })
     }
@@ -226,6 +226,31 @@ impl<T> Sender<T> {
     /// ```
     pub fn close(&self) -> bool {
         self.hchan().is_some_and(Hchan::close)
+    }
+
+    /// Ready once the channel is closed: by [`close`](Self::close), or because its last receiver is gone. So a
+    /// sender that has nothing to send learns that nobody would take it. An arm of `select!` like any future.
+    ///
+    /// Never ready on the nil channel. Go has no such thing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # gosched::block_on(async {
+    /// let (tx, rx) = gosched::chan::<u8>(1);
+    /// let listener = gosched::go(async move { rx.recv().await });
+    /// tx.send(1).await.unwrap();
+    /// tx.closed().await;
+    /// assert_eq!(listener.await.unwrap(), Some(1));
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn closed(&self) -> Closed<'_, T> {
+        Closed::new(self, Location::caller())
     }
 
     /// A handle that does not keep the channel open.

@@ -34,8 +34,7 @@ impl AfterFn {
     /// Starts the function, unless it was stopped.
     pub(super) fn start(&self) {
         if let Some(function) = self.take() {
-            // A handle that is dropped leaves its goroutine running.
-            let _detached = crate::runtime::go(async move { function() });
+            crate::runtime::go_surely(function);
         }
     }
 }
@@ -47,7 +46,8 @@ impl Context {
     /// Several functions of one context start in no particular order, and do not wait for each
     /// other. The function may block as any goroutine may; what it spawns with [`go`](crate::go())
     /// may await. It is kept until the context is done or [`StopFunc::stop`] is called, although no
-    /// handle of the context is left.
+    /// handle of the context is left. When the runtime of whoever cancels ends before the goroutine has
+    /// begun, the function runs on the default runtime.
     ///
     /// Go: `context.AfterFunc`.
     ///

@@ -24,6 +24,7 @@ pub(crate) enum WaitReason {
     ChanSend,
     ChanReceiveNil,
     ChanSendNil,
+    ChanClosed,
     Select,
     SelectNoCases,
     Sleep,
@@ -34,11 +35,12 @@ pub(crate) enum WaitReason {
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 10] = [
+    const ALL: [WaitReason; 11] = [
         WaitReason::ChanReceive,
         WaitReason::ChanSend,
         WaitReason::ChanReceiveNil,
         WaitReason::ChanSendNil,
+        WaitReason::ChanClosed,
         WaitReason::Select,
         WaitReason::SelectNoCases,
         WaitReason::Sleep,
@@ -54,6 +56,7 @@ impl WaitReason {
             WaitReason::ChanSend => "chan send",
             WaitReason::ChanReceiveNil => "chan receive (nil chan)",
             WaitReason::ChanSendNil => "chan send (nil chan)",
+            WaitReason::ChanClosed => "chan closed",
             WaitReason::Select => "select",
             WaitReason::SelectNoCases => "select (no cases)",
             WaitReason::Sleep => "sleep",

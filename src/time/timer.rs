@@ -18,7 +18,7 @@ use pin_project::{pin_project, pinned_drop};
 
 use super::alarm::{Alarm, deadline};
 use super::call::{CallTimer, call_at};
-use crate::runtime::go;
+use crate::runtime::go_surely;
 use crate::runtime::wait::{self, WaitReason};
 use crate::runtime::wake;
 use crate::runtime::wake::keep;
@@ -101,7 +101,8 @@ impl Timer {
     }
 
     /// Runs `f` in a goroutine of its own, after `d` and after each [`reset`](Timer::reset). Go's
-    /// `time.AfterFunc`. Dropping the timer does not stop it, as in Go.
+    /// `time.AfterFunc`. Dropping the timer does not stop it, as in Go. When its runtime has ended, `f` runs on the
+    /// default runtime.
     ///
     /// # Examples
     ///
@@ -229,9 +230,7 @@ impl Func {
             // stopped the timer keeps itself alive, as in Go.
             Some(due) => {
                 let this = Arc::clone(func);
-                Order::At(call_at(due, move || {
-                    drop(go(async move { (lock(&this.f))() }));
-                }))
+                Order::At(call_at(due, move || go_surely(move || (lock(&this.f))())))
             }
         };
         let old = lock(&func.order).replace(order);

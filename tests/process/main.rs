@@ -1,5 +1,5 @@
 //! What a whole process does: at its end, on SIGQUIT, under `GODEBUG=schedtrace`, when all its goroutines wait for each
-//! other, and when it is the guide's stuck service.
+//! other, when one of them recurses too deeply, and when it is the guide's stuck service.
 //!
 //! Each case is a program, which this binary becomes when it is told so through the environment, and a look
 //! at what it wrote. It has no test harness, whose threads would be in the way of the deadlock's proof.
@@ -10,6 +10,8 @@ mod ends;
 mod schedtrace;
 #[cfg(unix)]
 mod sigquit;
+#[cfg(feature = "stack-growth")]
+mod stack;
 #[cfg(unix)]
 mod stuck;
 
@@ -126,6 +128,8 @@ fn main() {
         cases.extend(sigquit::CASES);
         cases.extend(stuck::CASES);
     }
+    #[cfg(feature = "stack-growth")]
+    cases.extend(stack::CASES);
     if let Ok(name) = env::var(CHILD) {
         // A shell has its background jobs ignore SIGQUIT, and whatever they start.
         #[cfg(unix)]

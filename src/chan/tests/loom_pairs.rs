@@ -264,3 +264,16 @@ fn a_sender_upgraded_beside_the_last_drop_keeps_a_receiver_waiting() {
         dropper.join().unwrap();
     });
 }
+
+// Caught: `watch` that does not look, under the lock, whether the channel is closed; `release_waiters` that takes
+// the watchers before `closed` is set.
+#[test]
+fn who_watches_while_the_channel_is_closed_learns_it() {
+    loom::model(|| {
+        let (tx, rx) = chan::<u8>(0);
+        let closer = thread::spawn(move || drop(rx));
+        block_on(tx.closed());
+        assert!(tx.is_closed());
+        closer.join().unwrap();
+    });
+}

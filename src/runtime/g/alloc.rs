@@ -13,6 +13,7 @@
 //! - **alloc I2**: memory is deallocated only after it was unlinked, so a walker that holds the lock
 //!   sees initialised headers.
 
+use std::alloc::Layout;
 use std::cell::Cell;
 use std::future::Future;
 use std::ptr::{self, NonNull};
@@ -20,6 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::cell::{Birth, G, Header};
 use super::pool::{Pool, class_of, memory_layout};
+use super::traced::Spans;
 use crate::runtime::current;
 use crate::runtime::sched::Sched;
 
@@ -123,16 +125,42 @@ pub(crate) fn new<F: Future>(
             return unsafe { G::reinit(g.0, future, sched, birth) };
         }
     }
+    let memory = memory_of(layout);
+    // SAFETY: fresh memory, large and aligned enough for `Cell<F>`.
+    let g = unsafe { G::init(memory, future, sched, birth) };
+    link(g, pool.map_or(0, Pool::shard));
+    g
+}
+
+/// The same when a subscriber of `tracing` may want to follow it.
+#[cold]
+#[inline(never)]
+pub(crate) fn new_traced<F: Future>(
+    pool: Option<&Pool>,
+    future: F,
+    sched: *const Sched,
+    birth: Birth,
+) -> G {
+    let Some(spans) = Spans::begin(birth) else {
+        return new(pool, future, sched, birth);
+    };
+    // Not from the pool, where it goes afterwards: all memory of a class is alike.
+    let memory = memory_of(G::traced_layout_of::<F>());
+    // SAFETY: fresh memory of that layout.
+    let g = unsafe { G::init_traced(memory, future, sched, birth, spans) };
+    link(g, pool.map_or(0, Pool::shard));
+    g
+}
+
+/// Fresh memory for a cell.
+fn memory_of(layout: Layout) -> NonNull<Header> {
     let layout = memory_layout(layout);
     // SAFETY: a cell is never of size zero.
     let memory = unsafe { crate::loom::alloc::alloc(layout) };
     let Some(memory) = NonNull::new(memory.cast::<Header>()) else {
         std::alloc::handle_alloc_error(layout)
     };
-    // SAFETY: fresh memory, large and aligned enough for `Cell<F>`.
-    let g = unsafe { G::init(memory, future, sched, birth) };
-    link(g, pool.map_or(0, Pool::shard));
-    g
+    memory
 }
 
 /// Gives a cell back: to the current M, or to the allocator.

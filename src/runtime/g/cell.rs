@@ -24,6 +24,7 @@ use std::task::{Context, Poll, Waker};
 use super::alloc::Links;
 use super::join::JoinError;
 use super::state::State;
+use super::traced::{self, Spans};
 use crate::loom::cell::UnsafeCell;
 use crate::runtime::sched::Sched;
 use crate::runtime::wait::{Record, WaitReason};
@@ -62,6 +63,13 @@ pub(super) struct Cell<F: Future> {
     stage: UnsafeCell<Stage<F>>,
 }
 
+/// A cell with room for the spans of a goroutine that is followed.
+#[repr(C)]
+struct TracedCell<F: Future> {
+    cell: Cell<F>,
+    spans: traced::Room,
+}
+
 union Stage<F: Future> {
     future: ManuallyDrop<F>,
     output: ManuallyDrop<Result<F::Output, JoinError>>,
@@ -75,6 +83,8 @@ pub(super) struct Vtable {
     take_output: unsafe fn(G, *mut ()),
     pub(super) layout: std::alloc::Layout,
     frame: usize,
+    /// Of a goroutine that is followed: see `traced`.
+    pub(super) spans: Option<traced::Place>,
 }
 
 struct Typed<F>(std::marker::PhantomData<F>);
@@ -87,6 +97,19 @@ impl<F: Future> Typed<F> {
         take_output: take_output::<F>,
         layout: std::alloc::Layout::new::<Cell<F>>(),
         frame: size_of::<F>(),
+        spans: None,
+    };
+
+    const TRACED: Vtable = Vtable {
+        poll: traced::poll,
+        cancel: traced::cancel,
+        layout: std::alloc::Layout::new::<TracedCell<F>>(),
+        spans: Some(traced::Place {
+            offset: std::mem::offset_of!(TracedCell<F>, spans),
+            poll: poll::<F>,
+            cancel: cancel::<F>,
+        }),
+        ..Self::VTABLE
     };
 }
 
@@ -230,8 +253,35 @@ impl G {
         G(memory)
     }
 
+    /// As `init`, for a goroutine that is followed.
+    ///
+    /// # Safety
+    /// `memory` is valid for writes of `TRACED`'s layout and owned by the caller.
+    pub(super) unsafe fn init_traced<F: Future>(
+        memory: NonNull<Header>,
+        future: F,
+        sched: *const Sched,
+        birth: Birth,
+        spans: Spans,
+    ) -> G {
+        // SAFETY: a `TracedCell` begins with a `Cell` (repr(C)); nobody has seen it.
+        unsafe {
+            let g = G::init(memory, future, sched, birth);
+            let vtable: &'static Vtable = &Typed::<F>::TRACED;
+            g.header()
+                .vtable
+                .store(ptr::from_ref(vtable).cast_mut(), Ordering::Relaxed);
+            traced::settle(g, spans);
+            g
+        }
+    }
+
     pub(super) const fn layout_of<F: Future>() -> std::alloc::Layout {
         std::alloc::Layout::new::<Cell<F>>()
+    }
+
+    pub(super) const fn traced_layout_of<F: Future>() -> std::alloc::Layout {
+        Typed::<F>::TRACED.layout
     }
 
     pub(crate) fn as_ptr(self) -> *mut Header {
@@ -378,6 +428,7 @@ unsafe fn finish_panicked<F: Future>(g: G, panic: Box<dyn Any + Send>) {
     // SAFETY: cell I1 and I2, vouched for by the caller.
     unsafe {
         super::report::report(g.header(), &*panic);
+        traced::note_panic(g);
         store::<F>(g, Err(JoinError::panicked(g.header().id(), panic)));
     }
 }

@@ -282,12 +282,13 @@ impl Netpoll {
                 self.waker.get_or_init(|| cx.waker().clone());
                 self.blocked.store(true, Ordering::Relaxed);
                 // Ordering: StoreLoad between `blocked` and the deadlines (netpoll I2); pairs with the
-                // fence in `timer_armed`, and for the stop flag with repetition (`interrupt`).
+                // fence in `timer_armed`, and for the stop flag with repetition (`interrupt`). Also between
+                // `blocked` and what is owed; pairs with the fence in `interrupt_for_work`.
                 fence(Ordering::SeqCst);
                 let again =
                     self.last_fired.load(Ordering::Relaxed) + self.slack.load(Ordering::Relaxed);
                 let next = earliest().max(again);
-                if next <= now() || m.sched.is_stopping() {
+                if next <= now() || m.sched.is_stopping() || m.sched.is_owed_an_m() {
                     return Poll::Ready(());
                 }
                 self.alarm.set(next);
@@ -317,6 +318,13 @@ impl Netpoll {
         if self.blocked.load(Ordering::Relaxed) {
             self.end_turn();
         }
+    }
+
+    /// As `interrupt`, for a P that is owed an M: one that is about to block sees the debt.
+    pub(crate) fn interrupt_for_work(&self) {
+        // Ordering: StoreLoad between the debt and `blocked`; pairs with the fence in `sleep`.
+        fence(Ordering::SeqCst);
+        self.interrupt();
     }
 
     /// A timer was armed that is the earliest of its heap.

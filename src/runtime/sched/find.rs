@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::Sched;
 use super::threads::Parked;
-use crate::runtime::g::{G, Header};
+use crate::runtime::g::{self, G, Header};
 use crate::runtime::m::M;
 use crate::runtime::p::{self, P};
 
@@ -146,7 +146,8 @@ impl Sched {
             if !m.spinning.replace(true) {
                 self.idle.start_spinning();
             }
-            if let Some(g) = self.steal(m, p) {
+            if let Some((g, victim)) = self.steal(m, p) {
+                tell_steal(m, p, g, victim);
                 return Some(g);
             }
         }
@@ -160,8 +161,8 @@ impl Sched {
         self.wait(m)
     }
 
-    /// Four sweeps over the other Ps.
-    fn steal(&self, m: &M, p: &P) -> Option<G> {
+    /// Four sweeps over the other Ps; from which it comes is said with it.
+    fn steal(&self, m: &M, p: &P) -> Option<(G, usize)> {
         let n = self.nprocs();
         // SAFETY: P I1: the M owns `p`.
         let local = unsafe { p.runq.local() };
@@ -172,13 +173,11 @@ impl Sched {
                     continue;
                 };
                 let queue = victim.runq.steal();
-                if last {
-                    if victim.timers.next() != p::NEVER && victim.timers.run_due(p::now()) {
-                        if let Some(g) = local.pop_next() {
-                            m.steals.bump();
-                            // SAFETY: what is in a queue is a goroutine.
-                            return unsafe { G::from_ptr(g) };
-                        }
+                if last && victim.timers.next() != p::NEVER && victim.timers.run_due(p::now()) {
+                    if let Some(g) = local.pop_next() {
+                        m.steals.bump();
+                        // SAFETY: what is in a queue is a goroutine.
+                        return unsafe { G::from_ptr(g) }.map(|g| (g, id));
                     }
                 }
                 let stolen = if !queue.ring_is_empty() {
@@ -191,7 +190,7 @@ impl Sched {
                 if let Some(g) = stolen {
                     m.steals.bump();
                     // SAFETY: as above.
-                    return unsafe { G::from_ptr(g) };
+                    return unsafe { G::from_ptr(g) }.map(|g| (g, id));
                 }
             }
         }
@@ -329,6 +328,23 @@ impl Sched {
                 }
             },
         )
+    }
+}
+
+/// Tells who has taken what from whom. `stolen` is to be run by the caller.
+fn tell_steal(m: &M, p: &P, stolen: G, victim: usize) {
+    if g::somebody_listens(tracing::Level::TRACE) {
+        g::quietly(|| {
+            tracing::trace!(
+                target: "gosched",
+                // SAFETY: it came from a queue, and its turn is the caller's (state I2).
+                goroutine = unsafe { stolen.header().id() },
+                m = m.id,
+                p = p.id,
+                victim,
+                "a goroutine was stolen"
+            );
+        });
     }
 }
 

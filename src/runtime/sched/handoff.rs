@@ -98,6 +98,11 @@ impl Sched {
         }
     }
 
+    /// True when an M is owed to a P, for whom no thread was to be had. The caller is one, and will look for a P.
+    pub(crate) fn is_owed_an_m(&self) -> bool {
+        self.idle.settle_debt()
+    }
+
     /// True when the global queue or a ring holds something (racy; a `runnext` is its owner's).
     pub(super) fn has_work(&self) -> bool {
         self.injector.len() > 0 || self.all_ps().any(|p| !p.runq.steal().ring_is_empty())

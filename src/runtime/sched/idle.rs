@@ -9,6 +9,16 @@
 //! looked at the queue and is about to sleep. The two SeqCst fences forbid that both miss the other:
 //! either the submitter sees that the spinner is gone, or the spinner sees the new goroutine.
 //!
+//! Where no thread can be started for a P, an M is owed to it:
+//!
+//! ```text
+//! owe:     under the lock: an M that sleeps?  →  take it;  else put the P on the list, owed = true
+//! sleep:   under the lock: get on the list;  owed?  →  owed = false, look at every queue again
+//! ```
+//!
+//! Whichever of the two comes second sees the other, and who sees the debt finds the P on the list. The M that blocks in the poller is on no list: it looks at
+//! `owed` when it is to be seen there, and who owes interrupts it, with a fence on both sides (`netpoll`).
+//!
 //! # Invariants
 //!
 //! - **idle I1**: a P in `ps` is owned by nobody; taking it out of the list is taking ownership.
@@ -20,12 +30,14 @@ use crossbeam_utils::CachePadded;
 
 use crate::loom::lock;
 use crate::loom::sync::Mutex;
-use crate::loom::sync::atomic::{AtomicUsize, Ordering, fence};
+use crate::loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 pub(crate) struct Idle<P, M> {
     lists: Mutex<Lists<P, M>>,
     npidle: CachePadded<AtomicUsize>,
     spinning: CachePadded<AtomicUsize>,
+    /// Set by who found no thread for a P, taken back by an M that looks for what the P was to do.
+    owed: AtomicBool,
 }
 
 struct Lists<P, M> {
@@ -40,6 +52,7 @@ impl<P, M> Idle<P, M> {
             npidle: CachePadded::new(AtomicUsize::new(ps.len())),
             lists: Mutex::new(Lists { ps, ms: Vec::new() }),
             spinning: CachePadded::new(AtomicUsize::new(0)),
+            owed: AtomicBool::new(false),
         }
     }
 
@@ -77,9 +90,39 @@ impl<P, M> Idle<P, M> {
         self.npidle.store(lists.ps.len(), Ordering::Relaxed);
     }
 
-    /// Puts an M on the list, to sleep; it is woken by whoever takes it.
-    pub(crate) fn put_m(&self, m: M) {
+    /// Puts an M on the list, to sleep; it is woken by whoever takes it. `true` = an M is owed to a P: the caller
+    /// looks at every queue before it sleeps.
+    #[must_use]
+    pub(crate) fn put_m(&self, m: M) -> bool {
         lock(&self.lists).ms.push(m);
+        self.settle_debt()
+    }
+
+    /// There is no M to be had for a P, and no thread for one. `Some` = there is one that fell asleep meanwhile;
+    /// else the P is idle, and the next M to sleep looks for what it was to do. `spinning` as for the M.
+    #[cold]
+    pub(crate) fn owe(&self, p: P, spinning: bool) -> Option<(P, M)> {
+        let mut lists = lock(&self.lists);
+        if let Some(m) = lists.ms.pop() {
+            return Some((p, m));
+        }
+        lists.ps.push(p);
+        self.npidle.store(lists.ps.len(), Ordering::Relaxed);
+        if spinning {
+            // Under the lock: the M that finds the P on the list must not take us for one that looks for work.
+            let _ = self.stop_spinning();
+        }
+        // Ordering: Release pairs with the Acquire in `settle_debt`: the P is seen on the list. The lock orders it
+        // against `put_m`, the caller's fence against the poller.
+        self.owed.store(true, Ordering::Release);
+        None
+    }
+
+    /// `true` = an M is owed to a P. The caller is one, and looks at every queue.
+    #[inline]
+    pub(crate) fn settle_debt(&self) -> bool {
+        // Ordering: see `owe`. Relaxed: the swap looks again.
+        self.owed.load(Ordering::Relaxed) && self.owed.swap(false, Ordering::Acquire)
     }
 
     /// Takes that M off the list, if it is there with at least `keep` others.

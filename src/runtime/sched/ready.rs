@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Sched;
-use crate::runtime::current;
 use crate::runtime::g::{self, Birth, G, JoinHandle};
 use crate::runtime::m::{self, M};
+use crate::runtime::{current, frame};
 
 /// Puts a goroutine that was just claimed into a queue: `runnext` of the current P, else the global
 /// queue.
@@ -83,6 +83,9 @@ impl Sched {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        if const { size_of::<F>() > frame::BIG_FRAME } {
+            frame::is_big(size_of::<F>(), site);
+        }
         let this = Arc::as_ptr(self);
         let m = current::m().filter(|m| ptr::eq(Arc::as_ptr(&m.sched), this));
         let parent = current::g().map_or(0, |g| g.id());
@@ -97,7 +100,12 @@ impl Sched {
                 self.foreign_started.fetch_add(1, Ordering::SeqCst);
             }
         }
-        let g = g::new(pool, future, this, Birth { id, parent, site });
+        let birth = Birth { id, parent, site };
+        let g = if g::somebody_follows() {
+            g::new_traced(pool, future, this, birth)
+        } else {
+            g::new(pool, future, this, birth)
+        };
         // SAFETY: just made, with the type of its result.
         let handle = unsafe { JoinHandle::new(g) };
         if self.is_closing() {

@@ -197,15 +197,15 @@ impl Sched {
             return;
         }
         if self.new_m(Some(p), spinning).is_err() {
-            // No thread to be had: the P waits for an M that comes free. `spinning` is undone, so that
-            // the next wake-up tries again.
-            self.idle.put_p(p.id);
-            if spinning {
-                let _ = self.idle.stop_spinning();
+            // No thread to be had: the P waits for an M that comes free.
+            match self.idle.owe(p.id, spinning) {
+                Some((_, m)) => {
+                    m.set_next(Some(p), spinning);
+                    m.note.wakeup();
+                }
+                // The M in the poller is on no list and may be the only one that is free.
+                None => self.netpoll.interrupt_for_work(),
             }
-            // The M in the poller is on no list and may be the only one that is free. When this comes
-            // too early for it, sysmon's next look repeats it.
-            self.netpoll.interrupt();
         }
     }
 
@@ -285,7 +285,10 @@ impl Sched {
             Arc::increment_strong_count(m);
             Arc::from_raw(m)
         };
-        self.idle.put_m(counted);
+        if self.idle.put_m(counted) {
+            // It may be this one that is woken.
+            self.wakep_if_work();
+        }
         if self.is_stopping() {
             // Shutdown may have emptied the list before we were on it: it does so again for as long as
             // threads remain, so this only saves a round.

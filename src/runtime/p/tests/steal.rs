@@ -47,7 +47,7 @@ fn a_thief_takes_the_older_half_of_any_number_and_runs_the_youngest_of_it() {
                 local(&victim).push_back(item(number), &nowhere);
             }
             let half = count.div_ceil(2);
-            let first = local(&thief).steal_from(&victim.steal(), false);
+            let first = local(&thief).steal_from(&victim.steal());
             assert_eq!(
                 first.map(|item| item.addr()),
                 (half > 0).then_some(half),
@@ -78,19 +78,18 @@ fn a_full_ring_gives_its_older_half_and_the_newcomer_away_in_their_order() {
 }
 
 #[test]
-fn a_runnext_is_stolen_only_by_who_asks_for_it_and_finds_nothing_else() {
+fn a_thief_of_the_ring_leaves_runnext_to_its_owner() {
     let (victim, thief, nowhere) = (Runq::new(), Runq::new(), Spilled::default());
     assert!(!local(&victim).push_next(item(1), &nowhere));
     assert!(
         local(&victim).push_next(item(2), &nowhere),
         "1 is displaced"
     );
-    let steal = |runnext| {
-        let first = local(&thief).steal_from(&victim.steal(), runnext);
+    let steal = || {
+        let first = local(&thief).steal_from(&victim.steal());
         first.map(|item| item.addr())
     };
-    assert_eq!(steal(true), Some(1));
-    assert_eq!(steal(false), None);
-    assert_eq!(steal(true), Some(2));
-    assert_eq!(steal(true), None);
+    assert_eq!(steal(), Some(1));
+    assert_eq!(steal(), None);
+    assert_eq!(local(&victim).pop_next().map(|item| item.addr()), Some(2));
 }

@@ -27,6 +27,8 @@ struct Machine {
     ms: [Nextp<(usize, Runq<Header>)>; 4],
     /// The next M that is started.
     fresh: std::sync::atomic::AtomicUsize,
+    /// As many Ms can be started.
+    most: usize,
 }
 
 /// Something that one thread writes and another reads, in this order by what lies between.
@@ -78,7 +80,15 @@ impl Machine {
             idle: Idle::new(idle.to_vec()),
             ms: std::array::from_fn(|_| Nextp::new()),
             fresh: std::sync::atomic::AtomicUsize::new(started),
+            most: 4,
         })
+    }
+
+    /// The same where no further M can be started.
+    fn at_its_limit(idle: &[usize], started: usize) -> Arc<Machine> {
+        let mut machine = Machine::new(idle, started);
+        Arc::get_mut(&mut machine).expect("just made").most = started;
+        machine
     }
 
     fn take_p(&self) -> Option<usize> {
@@ -105,7 +115,11 @@ impl Machine {
                 let m = self
                     .fresh
                     .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                self.schedule(m, p, spinning);
+                if m < self.most {
+                    self.schedule(m, p, spinning);
+                } else if let Some((p, m)) = self.idle.owe(p, spinning) {
+                    self.ms[m].leave(Some(&self.ps[p]), spinning);
+                }
             }
         }
     }
@@ -155,9 +169,26 @@ impl Machine {
                 || self.has_work(),
                 || self.take_p(),
             );
-            match again {
+            match again.or_else(|| self.poll()) {
                 Some(id) => (p, spinning) = (id, true),
-                None => return self.idle.put_m(m),
+                None => return self.park(m),
+            }
+        }
+    }
+
+    /// A visit to the poller by an M that finds nothing there: it does not block when an M is owed.
+    fn poll(&self) -> Option<usize> {
+        let p = self.idle.settle_debt().then(|| self.take_p())??;
+        self.idle.start_spinning();
+        Some(p)
+    }
+
+    /// `Sched::park`; who wakes M `m` leaves a P for it.
+    fn park(&self, m: usize) {
+        if self.idle.put_m(m) {
+            self.idle.after_sleep_decision();
+            if self.has_work() {
+                self.wakep();
             }
         }
     }
@@ -261,6 +292,22 @@ fn a_goroutine_injected_while_a_p_is_handed_off_is_run() {
     });
 }
 
+// Caught: `owe` that does not look for an M; one that tells of the debt before the P is on the list; one that counts
+// as a spinner after that; `put_m` that looks at the debt before it is on the list.
+#[test]
+fn a_goroutine_injected_where_no_thread_can_be_started_is_run_by_the_m_that_goes_to_sleep() {
+    loom::model(|| {
+        let machine = Machine::at_its_limit(&[], 1);
+        let m = {
+            let machine = machine.clone();
+            thread::spawn(move || machine.schedule(0, 1, false))
+        };
+        machine.inject(goroutine());
+        m.join().unwrap();
+        machine.settle();
+    });
+}
+
 // Caught: `p_for_spinner` that gives its spinner up without asking again.
 #[test]
 fn a_submitter_that_finds_no_p_leaves_no_other_to_rely_on_it() {
@@ -299,7 +346,7 @@ fn a_wake_up_that_comes_before_or_during_the_sleep_ends_it_and_publishes() {
             let (idle, told) = (idle.clone(), told.clone());
             thread::spawn(move || {
                 let note = Arc::new(Note::new());
-                idle.put_m(note.clone());
+                assert!(!idle.put_m(note.clone()), "nobody is owed");
                 note.sleep(std::time::Duration::MAX);
                 told.read()
             })
