@@ -66,6 +66,9 @@ fn expand(select: &Select) -> TokenStream {
     if let (true, Some(body)) = (select.arms.is_empty(), &select.default) {
         return quote!({ #body });
     }
+    if select.arms.is_empty() {
+        return wait_for_ever(select);
+    }
     let names: Vec<Names> = (0..select.arms.len()).map(Names::new).collect();
     let default = Names::new(names.len());
     let site = Span::mixed_site();
@@ -117,6 +120,19 @@ fn expand(select: &Select) -> TokenStream {
                 #default_body
                 _ => ::core::unreachable!(),
             }
+        }
+    }
+}
+
+/// `select! {}`, of type `!`: what is never chosen has no type that the compiler could find out.
+fn wait_for_ever(select: &Select) -> TokenStream {
+    let site = Span::mixed_site();
+    let (krate, biased) = (&select.krate, select.biased);
+    quote_spanned! {site=>
+        {
+            let mut sel = ::core::pin::pin!(#krate::select::__private::Selector::new(#biased));
+            let nothing = |_| -> ::core::convert::Infallible { ::core::unreachable!() };
+            match ::core::future::poll_fn(|cx| sel.as_mut().poll(&mut [], cx).map(nothing)).await {}
         }
     }
 }
