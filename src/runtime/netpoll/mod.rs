@@ -52,6 +52,8 @@ pub(crate) struct Netpoll {
     owned: AtomicBool,
     /// Somebody wanted to turn the poller and found it taken. A hint, without data.
     asked_for: AtomicBool,
+    /// An M was sent to the poller and has not come yet. A hint, without data.
+    sent_for: AtomicBool,
     blocked: AtomicBool,
     handle: tokio::runtime::Handle,
     metrics: tokio::runtime::RuntimeMetrics,
@@ -97,12 +99,13 @@ impl Netpoll {
             runtime: UnsafeCell::new(Some(runtime)),
             owned: AtomicBool::new(false),
             asked_for: AtomicBool::new(false),
+            sent_for: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             handle,
             library: Mutex::new(library),
             waker: OnceLock::new(),
             alarm,
-            last: AtomicU64::new(0),
+            last: AtomicU64::new(now()),
             last_fired: AtomicU64::new(0),
             slack: AtomicU64::new(0),
         })
@@ -172,6 +175,17 @@ impl Netpoll {
     /// True when a P came to turn the poller itself and found it taken.
     pub(crate) fn was_asked_for(&self) -> bool {
         self.asked_for.load(Ordering::Relaxed)
+    }
+
+    /// Somebody is to be sent here: `true` = nobody is on the way yet, and the caller sends one. On a machine
+    /// that has more to do than cores it may take long to come.
+    pub(crate) fn send_for(&self) -> bool {
+        !self.sent_for.swap(true, Ordering::Relaxed)
+    }
+
+    /// Who was sent is here, or will not come.
+    pub(crate) fn arrived(&self) {
+        self.sent_for.store(false, Ordering::Relaxed);
     }
 
     /// A turn that does not block; `false` when another thread is in the poller.

@@ -237,6 +237,7 @@ impl Sched {
     /// Blocks in the poller for Ps that are all busy, with none of its own: for as long as no P comes to
     /// the poller itself. What becomes ready goes to the global queue.
     fn poll_for_others(&self, m: &M) -> Option<G> {
+        self.netpoll.arrived();
         while !self.is_stopping() {
             self.netpoll.forget_askers();
             let g = self.wait(m);

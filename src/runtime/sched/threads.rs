@@ -211,13 +211,20 @@ impl Sched {
 
     /// Sends an M without a P to the poller, where nobody has been for long.
     pub(crate) fn start_poller(&self) {
+        if !self.netpoll.send_for() {
+            return;
+        }
         match self.idle.take_m() {
             Some(m) => {
                 m.set_next(None, false);
                 m.note.wakeup();
             }
-            // The error is reported; sysmon asks again.
-            None => drop(self.new_m(None, false)),
+            None => {
+                if self.new_m(None, false).is_err() {
+                    // The error is reported; sysmon asks again.
+                    self.netpoll.arrived();
+                }
+            }
         }
     }
 
