@@ -284,7 +284,7 @@ fn a_hook_that_panics_with_a_payload_that_panics_leaves_the_thread_and_the_join_
             .build()
             .unwrap();
         let told = rt.handle().go(async { panic!("first") });
-        let error = rt.block_on(told).map(|()| ()).unwrap_err();
+        let error = rt.block_on(told).unwrap_err();
         assert!(error.is_panic());
         assert_eq!(rt.block_on(rt.handle().go(async { 7 })).unwrap(), 7);
     });

@@ -62,7 +62,7 @@ pub use make::{End, chan};
 pub use nil::nil;
 pub use receiver::Receiver;
 pub use recv::Recv;
-pub use send::{Send, SendFrom};
+pub use send::{SendFrom, SendFuture};
 pub use sender::{Sender, WeakSender};
 pub use sink::IntoSink;
 pub use stream::{IntoStream, Stream};

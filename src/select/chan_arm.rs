@@ -18,7 +18,7 @@ use super::word::Word;
 use crate::chan::lock::Lock;
 use crate::chan::op::{Op, Receiving, Sending, Side};
 use crate::chan::ready::Ready;
-use crate::chan::{Recv, Send, SendError, SendFrom};
+use crate::chan::{Recv, SendError, SendFrom, SendFuture};
 
 /// A future on a channel, as an arm uses it.
 pub trait ChanOp {
@@ -70,7 +70,7 @@ macro_rules! chan_op {
 }
 
 chan_op!(Recv, Receiving, Option<T>);
-chan_op!(Send, Sending, Result<(), SendError<T>>);
+chan_op!(SendFuture, Sending, Result<(), SendError<T>>);
 chan_op!(SendFrom, Sending, Result<(), SendError<T>>);
 
 /// An arm around one of the three; `None` where it is switched off.

@@ -6,7 +6,7 @@ use std::thread;
 
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use gosched::chan::{
-    IntoSink, IntoStream, Receiver, Recv, Send as SendFuture, SendError, SendFrom, Sender, Stream,
+    IntoSink, IntoStream, Receiver, Recv, SendError, SendFrom, SendFuture, Sender, Stream,
     TryRecvError, TrySendError, WeakSender,
 };
 use gosched::{chan, go};
@@ -242,6 +242,30 @@ fn errors_are_errors_whatever_the_value_is() {
             .downcast_ref::<SendError<Plain>>()
             .is_some()
     );
+}
+
+#[test]
+fn importing_everything_hides_no_name_of_the_prelude() {
+    mod user {
+        use gosched::{chan::*, context::*, debug::*, runtime::*, select::*, sync::*, time::*};
+        pub(super) fn boxed<T: Send + Sync + Clone + Unpin + 'static>(
+            rx: Receiver<T>,
+        ) -> Box<dyn Fn() -> Result<Option<T>, String> + Send + Sync> {
+            Box::new(move || Ok::<_, String>(rx.try_recv().ok()))
+        }
+        pub(super) type All = (
+            Context,
+            GoroutineInfo,
+            Runtime,
+            WaitGroup,
+            Timer,
+            Select<'static, ()>,
+        );
+    }
+    is_send::<user::All>();
+    let (tx, rx) = chan(1);
+    tx.try_send(7).unwrap();
+    assert_eq!(user::boxed(rx)(), Ok(Some(7)));
 }
 
 #[test]

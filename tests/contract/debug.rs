@@ -32,7 +32,12 @@ async fn each_goroutine_says_what_it_waits_for_in_gos_words() {
     );
     let (tx2, rx2) = (tx.clone(), rx.clone());
     let waits = [
-        ("chan receive", go(async move { drop(empty.recv().await) })),
+        (
+            "chan receive",
+            go(async move {
+                assert!(empty.recv().await.is_none());
+            }),
+        ),
         ("sleep", go(time::sleep(far))),
         (
             "select",

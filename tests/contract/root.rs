@@ -111,7 +111,7 @@ async fn a_join_handle_gives_the_result_or_says_why_there_is_none() {
     let what = String::from("paper");
     let panicked = go(async move { panic!("out of {what}") });
     assert_ne!(panicked.id(), id);
-    let error: gosched::JoinError = panicked.await.map(|()| ()).unwrap_err();
+    let error: gosched::JoinError = panicked.await.unwrap_err();
     assert!(error.is_panic() && !error.is_cancelled());
     assert!(error.to_string().contains("out of paper"), "{error}");
     assert!(format!("{error:?}").contains("out of paper"));
@@ -151,7 +151,7 @@ fn handles_and_futures_have_the_auto_traits_that_they_can_have() {
     is_unpin::<gosched::JoinHandle<std::marker::PhantomPinned>>();
     super::is_error::<gosched::JoinError>();
     is_unpin::<gosched::JoinError>();
-    is_send_val(yield_now());
+    drop(is_send_val(yield_now()));
     // `F: Future + Send + 'static` and no more: the output needs no `Debug`, no `Clone`.
     fn starts<F>(future: F) -> gosched::JoinHandle<F::Output>
     where

@@ -38,7 +38,7 @@ fn a_builder_has_all_its_options() -> std::io::Result<()> {
     let name = rt.block_on(name).unwrap().unwrap();
     assert!(name.starts_with('w'), "{name}");
     let error = rt.block_on(rt.handle().go(async { panic!("told") }));
-    assert!(error.map(|()| ()).unwrap_err().is_panic());
+    assert!(error.unwrap_err().is_panic());
     assert_eq!(told.load(SeqCst), 1);
     // With threads of their own, tasks that libraries start do not need the poller.
     let answer = rt.block_on(async { tokio::spawn(async { 6 * 7 }).await });
@@ -191,7 +191,7 @@ fn types_are_what_they_are_said_to_be() {
     is_send::<Runtime>();
     is_sync::<Runtime>();
     is_send::<Builder>();
-    is_send_val(goexit());
+    drop(is_send_val(goexit()));
     fn on_panic_takes_any_function(f: impl Fn(&GoPanic<'_>) + Send + Sync + 'static) {
         Runtime::builder().on_panic(f);
     }

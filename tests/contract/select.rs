@@ -33,7 +33,7 @@ async fn every_form(
             _ = ctx.done() => return Err(ctx.err().unwrap().into()),
             _ = time::after(limit) => break None,
             _ = &mut lives_on => unreachable!(),
-            n = silent.read(&mut buf), if !open && false => Some(n? as u32),
+            n = silent.read(&mut buf), if !open && limit.is_zero() => Some(n? as u32),
         };
     };
     // Operands are free again.
@@ -106,6 +106,41 @@ fn with_default_it_needs_no_await() {
     assert!(done());
 }
 
+/// No form of an arm that the documentation has makes a compiler's lint speak up in the user's code.
+#[deny(warnings, unused, clippy::all)]
+#[gosched::test]
+async fn patterns_and_bodies_may_be_written_as_in_a_match() {
+    fn count(n: u32) -> u32 {
+        n
+    }
+    macro_rules! either {
+        ($rx:expr, $then:block) => {
+            select! { _ = $rx.recv() => $then default => { count(0) } }
+        };
+    }
+    let (tx, rx) = chan::<()>(0);
+    assert_eq!(either!(rx, { count(1) }), 0);
+    drop(tx);
+    assert_eq!(either!(rx, { count(1) }), 1);
+    let n = select! {
+        v = rx.recv() => { count(u32::from(v.is_none())) }
+        _ = std::future::pending::<()>() => { count(2) }
+    };
+    assert_eq!(n, 1);
+    for _ in 0..20 {
+        select! {
+            Ok(n) | Err(n) = async { Ok::<u32, u32>(3) } => assert_eq!(n, 3),
+            | Ok(n) | Err(n) = async { Err::<u32, u32>(4) } => assert_eq!(n, 4),
+            (a, _) = async { (5, 6) } => { assert_eq!(a, 5) }
+            mut n = async { 7 } => {
+                n += 1;
+                assert_eq!(n, 8);
+            }
+            whole @ [_, last] = async { [9, 10] } => assert_eq!(whole[1], last),
+        }
+    }
+}
+
 #[gosched::test]
 async fn guards_then_operands_are_evaluated_once_in_source_order() {
     let (tx, rx) = chan(1);
@@ -122,7 +157,7 @@ async fn guards_then_operands_are_evaluated_once_in_source_order() {
     };
     select! {
         _ = never("operand 1"), if say("guard 1") => unreachable!(),
-        _ = never("operand 2"), if say("guard 2") && false => unreachable!(),
+        _ = never("operand 2"), if !say("guard 2") => unreachable!(),
         _ = { say("operand 3"); rx.recv() }, if say("guard 3") => {}
     }
     assert_eq!(
@@ -308,7 +343,7 @@ fn selects_can_be_goroutines() {
     let (tx, rx) = chan::<std::cell::Cell<u8>>(0);
     drop(is_send_val(async move {
         select! {
-            v = rx.recv() => drop(v),
+            v = rx.recv() => assert!(v.is_none()),
             r = tx.send(std::cell::Cell::new(1)) => drop(r),
             _ = time::after(FAR) => {}
         }

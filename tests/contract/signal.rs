@@ -28,6 +28,7 @@ async fn stopping_it_is_cancelling() {
 }
 
 #[test]
+#[allow(clippy::needless_borrows_for_generic_args)]
 fn signals_are_given_as_whatever_holds_them() {
     let background = Context::background();
     let list = [Signal::WindowChange, Signal::Alarm];

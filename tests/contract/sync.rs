@@ -156,5 +156,5 @@ fn handles_and_futures_have_the_auto_traits_that_they_can_have() {
     is_send::<gosched::sync::Wait<'_>>();
     is_send::<SingleFlight<String, u8>>();
     is_sync::<SingleFlight<String, u8>>();
-    super::is_send_val(ErrGroup::<()>::new().wait());
+    drop(super::is_send_val(ErrGroup::<()>::new().wait()));
 }
