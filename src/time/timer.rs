@@ -4,7 +4,7 @@
 //! `fired` future has a node of its own, and the timer itself is a deadline under a lock. So `stop` and
 //! `reset` cannot leave a stale tick behind: there is no place for one.
 //!
-//! Lock order: a timer's lock, then a heap's. Wakers run under neither.
+//! A timer's lock and a heap's are never held together, and wakers are cloned, woken and dropped under neither.
 
 use std::fmt;
 use std::future::Future;
@@ -170,6 +170,25 @@ impl Timer {
     }
 }
 
+impl Event {
+    /// Sees to it that a reset wakes this waiter, which gets its number here at first. The waker that it had is
+    /// handed back, to be dropped without the lock.
+    #[must_use]
+    fn register(&mut self, waiter: &mut Option<u64>, waker: Waker) -> Option<Waker> {
+        let id = *waiter.get_or_insert_with(|| {
+            self.next_waiter += 1;
+            self.next_waiter
+        });
+        match self.waiters.iter_mut().find(|(other, _)| *other == id) {
+            Some((_, old)) => Some(std::mem::replace(old, waker)),
+            None => {
+                self.waiters.push((id, waker));
+                None
+            }
+        }
+    }
+}
+
 impl Func {
     fn order(func: &Arc<Func>, d: Duration) {
         let order = match deadline(d) {
@@ -235,35 +254,34 @@ impl Future for Fired<'_> {
         let Kind::Event(event) = &this.timer.kind else {
             return Poll::Pending;
         };
-        let mut event = lock(event);
-        let waker = keep(cx.waker());
-        let id = *this.waiter.get_or_insert_with(|| {
-            event.next_waiter += 1;
-            event.next_waiter
-        });
-        let place = event.waiters.iter().position(|(other, _)| *other == id);
-        let old = match place {
-            Some(place) => Some(std::mem::replace(&mut event.waiters[place].1, waker)),
-            None => {
-                event.waiters.push((id, waker));
-                None
+        loop {
+            // Cloning, waking and dropping a waker is foreign code, and may come back to this timer: what has to
+            // do with wakers is done before the lock and after it.
+            let waker = keep(cx.waker());
+            let mut locked = lock(event);
+            let (version, due) = (locked.version, locked.due);
+            let old = locked.register(this.waiter, waker);
+            drop(locked);
+            drop(old);
+            if *this.version != Some(version) {
+                *this.version = Some(version);
+                this.alarm.as_mut().set(due);
             }
-        };
-        if *this.version != Some(event.version) {
-            *this.version = Some(event.version);
-            this.alarm.as_mut().set(event.due);
+            if this.alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let mut locked = lock(event);
+            if locked.version != version {
+                // It was reset since we looked.
+                continue;
+            }
+            // Gone if the timer was stopped, or another waiter has received the event.
+            let Some(due) = locked.due.take() else {
+                return Poll::Pending;
+            };
+            locked.active = false;
+            return Poll::Ready(due);
         }
-        let due = match (event.due, this.alarm.as_mut().poll(cx)) {
-            (Some(due), Poll::Ready(())) => {
-                event.due = None;
-                event.active = false;
-                Some(due)
-            }
-            _ => None,
-        };
-        drop(event);
-        drop(old);
-        due.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
