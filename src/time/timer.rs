@@ -4,7 +4,7 @@
 //! `fired` future has a node of its own, and the timer itself is a deadline under a lock. So `stop` and
 //! `reset` cannot leave a stale tick behind: there is no place for one.
 //!
-//! A timer's lock and a heap's are never held together, and wakers are cloned, woken and dropped under neither.
+//! A timer's lock is never held together with a heap's, and no waker is cloned, woken or dropped under it.
 
 use std::fmt;
 use std::future::Future;
