@@ -10,6 +10,7 @@
 //!    what the caller does with his changes nothing about the signals.
 #![forbid(unsafe_code)]
 
+use std::borrow::Borrow;
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -85,6 +86,16 @@ impl Signal {
             Self::Child => SignalKind::child(),
             Self::WindowChange => SignalKind::window_change(),
         }
+    }
+}
+
+/// One signal is a list of one, for [`notify_context`].
+impl IntoIterator for Signal {
+    type Item = Self;
+    type IntoIter = std::iter::Once<Self>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::once(self)
     }
 }
 
@@ -184,6 +195,7 @@ impl fmt::Display for Signals {
 ///
 /// The signals no longer do what they do by default: the process is not ended by them. When one
 /// arrives, [`Context::err`] is `Canceled` and [`Context::cause`] is a [`Received`] that names it.
+/// `signals` is an array, a slice, any iterator of signals or of references to them, or one signal.
 /// Without signals this is [`Context::with_cancel`] under another name.
 ///
 /// Listening ends with the context, but tokio's handlers stay in place: from the first call on, a
@@ -222,13 +234,14 @@ impl fmt::Display for Signals {
 /// # });
 /// ```
 #[track_caller]
-pub fn notify_context(
-    ctx: &Context,
-    signals: impl IntoIterator<Item = Signal>,
-) -> (Context, CancelFunc) {
-    let signals = signals
-        .into_iter()
-        .fold(Signals(0), |all, one| Signals(all.0 | 1 << one as u16));
+pub fn notify_context<I>(ctx: &Context, signals: I) -> (Context, CancelFunc)
+where
+    I: IntoIterator,
+    I::Item: Borrow<Signal>,
+{
+    let signals = signals.into_iter().fold(Signals(0), |all, one| {
+        Signals(all.0 | 1 << *one.borrow() as u16)
+    });
     let (ctx, stop, on_signal) = ctx.with_signals(signals);
     if ctx.err().is_some() || signals.0 == 0 {
         on_signal.detach();

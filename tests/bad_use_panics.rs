@@ -4,6 +4,7 @@
 mod common;
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -11,6 +12,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use common::{Census, Counted, Wakes, eventually, panic_of, poll, poll_with, run, runtime, within};
+use gosched::runtime::Runtime;
 use gosched::time::{Instant, sleep, sleep_until};
 use gosched::{Context, chan, go, yield_now};
 
@@ -262,4 +264,48 @@ fn a_value_that_panics_as_a_lost_send_drops_it_leaves_the_channel_whole() {
     assert!(rx.try_recv().is_err_and(|e| e.is_empty()));
     drop(tx);
     assert!(rx.try_recv().is_err_and(|e| e.is_closed()));
+}
+
+/// The payload of a panic that panics as it is dropped.
+struct LiveRound;
+
+impl Drop for LiveRound {
+    fn drop(&mut self) {
+        panic!("in a payload's destructor");
+    }
+}
+
+#[test]
+fn a_hook_that_panics_with_a_payload_that_panics_leaves_the_thread_and_the_join_in_order() {
+    within(|| {
+        let rt = Runtime::builder()
+            .procs(1)
+            .on_panic(|_| std::panic::panic_any(LiveRound))
+            .build()
+            .unwrap();
+        let told = rt.handle().go(async { panic!("first") });
+        let error = rt.block_on(told).unwrap_err();
+        assert!(error.is_panic());
+        assert_eq!(rt.block_on(rt.handle().go(async { 7 })).unwrap(), 7);
+    });
+}
+
+#[test]
+fn values_that_panic_with_payloads_that_panic_are_all_dropped() {
+    struct Shell(Option<Counted>);
+    impl Drop for Shell {
+        fn drop(&mut self) {
+            drop(self.0.take());
+            std::panic::panic_any(LiveRound);
+        }
+    }
+    let census = Census::default();
+    let (tx, rx) = chan(4);
+    for _ in 0..4 {
+        assert!(tx.try_send(Shell(Some(census.value()))).is_ok());
+    }
+    let first = catch_unwind(AssertUnwindSafe(|| drop(rx))).unwrap_err();
+    assert_eq!(census.dropped(), 4);
+    assert!(first.downcast_ref::<LiveRound>().is_some());
+    std::mem::forget(first);
 }

@@ -419,7 +419,7 @@ fn handles_and_futures_cross_threads_whatever_the_value_shares() {
     send_sync::<Sender<V>>();
     send_sync::<Receiver<V>>();
     send_sync::<chan::WeakSender<V>>();
-    send_sync::<chan::Send<'_, V>>();
+    send_sync::<chan::SendFuture<'_, V>>();
     send_sync::<chan::SendFrom<'_, V>>();
     send_sync::<chan::Recv<'_, V>>();
     send_sync::<chan::Stream<'_, V>>();
@@ -446,7 +446,7 @@ fn waiting_futures_do_not_move() {
     #[allow(dead_code)]
     struct IsUnpin;
     impl<T: ?Sized + Unpin> NotUnpin<IsUnpin> for T {}
-    <chan::Send<'_, u8> as NotUnpin<_>>::check();
+    <chan::SendFuture<'_, u8> as NotUnpin<_>>::check();
     <chan::SendFrom<'_, u8> as NotUnpin<_>>::check();
     <chan::Recv<'_, u8> as NotUnpin<_>>::check();
 }

@@ -159,6 +159,15 @@ fn one_that_blocks_again_and_again_keeps_its_place_in_the_world() {
 }
 
 #[test]
+fn one_thread_is_enough_to_start_a_runtime() {
+    // However old the process is, and whoever of the new threads is faster.
+    for _ in 0..100 {
+        let rt = Runtime::builder().procs(2).max_threads(1).build().unwrap();
+        assert_eq!(rt.block_on(rt.handle().go(async { 7 })).unwrap(), 7);
+    }
+}
+
+#[test]
 fn with_no_thread_to_be_had_a_blocking_call_delays_the_others_and_loses_none() {
     within(|| {
         let rt = Runtime::builder().procs(4).max_threads(1).build().unwrap();

@@ -509,3 +509,38 @@ async fn resize(n: usize) {
     gomaxprocs(1 + n % 6);
     sleep(Duration::from_millis(3)).await;
 }
+
+#[test]
+fn one_thread_at_a_time_is_sent_to_the_poller_however_long_it_takes_to_come() {
+    within(|| {
+        let rt = Runtime::builder()
+            .procs(2)
+            // Nobody takes the Ps away: the only thread that is wanted besides is one for the poller.
+            .hog_threshold(Duration::MAX)
+            .build()
+            .unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        // More than there are cores, so that whoever is sent does not come at once.
+        let busy: Vec<_> = (0..8)
+            .map(|_| {
+                let stop = Arc::clone(&stop);
+                thread::spawn(move || while !stop.load(SeqCst) {})
+            })
+            .collect();
+        let hogs = [(); 2].map(|()| {
+            let stop = Arc::clone(&stop);
+            rt.handle().go(async move { while !stop.load(SeqCst) {} })
+        });
+        thread::sleep(Duration::from_millis(100));
+        let threads = rt.handle().metrics().threads();
+        stop.store(true, SeqCst);
+        // Two for the hogs, the poller, and who was about to leave it.
+        assert!(threads <= 6, "{threads} threads");
+        for thread in busy {
+            thread.join().unwrap();
+        }
+        for hog in hogs {
+            rt.block_on(hog).unwrap();
+        }
+    });
+}

@@ -381,3 +381,19 @@ fn a_future_that_is_ready_at_once_and_one_that_is_ready_late_both_give_their_res
         assert_eq!(late.await.unwrap(), 1_000);
     });
 }
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_poll_has_room_for_large_values_on_its_stack() {
+    const LARGE: usize = 512 << 10;
+    #[inline(never)]
+    fn passed_about(times: u32, large: [u8; LARGE]) -> u8 {
+        match times {
+            0 => large[LARGE - 1],
+            _ => passed_about(times - 1, std::hint::black_box(large)),
+        }
+    }
+    // Twice the stack that a thread of the standard library has.
+    let last = go(async { passed_about(4, [7; LARGE]) });
+    assert_eq!(block_on(last).unwrap(), 7);
+}

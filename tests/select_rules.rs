@@ -606,7 +606,7 @@ fn an_operand_finds_its_arm_by_its_type() {
         Some(rx.recv()),
         Some(async { 3 }),
         Some(tx.send_from(&mut slot)),
-        None::<chan::Send<'_, i32>>,
+        None::<chan::SendFuture<'_, i32>>,
     );
     let mut selector = pin!(Selector::new(true));
     let mut a0 = pin!((&Probe(&f0)).tag().arm(f0));

@@ -74,7 +74,7 @@ fn a_context_that_was_stopped_no_longer_listens() {
 #[test]
 fn without_signals_or_under_a_parent_that_is_done_nobody_listens() {
     gosched::block_on(async {
-        let (ctx, stop) = notify_context(&Context::background(), []);
+        let (ctx, stop) = notify_context(&Context::background(), [Signal::Alarm; 0]);
         select! {
             _ = ctx.done() => panic!("nothing has happened"),
             _ = time::sleep(Duration::from_millis(1)) => {}

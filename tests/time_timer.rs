@@ -5,6 +5,7 @@ mod common;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -539,5 +540,29 @@ fn timers_that_outlive_their_runtime_leave_nothing_behind_when_they_are_stopped(
         eventually("the goroutines are gone", || {
             block_on(async { gosched::runtime::num_goroutine() }) <= before
         });
+    });
+}
+
+#[test]
+fn a_waker_may_use_the_timer_that_drops_it() {
+    struct StopsWhenDropped(Arc<Timer>);
+    impl Wake for StopsWhenDropped {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for StopsWhenDropped {
+        fn drop(&mut self) {
+            self.0.stop();
+        }
+    }
+    within(|| {
+        let timer = Arc::new(Timer::new(FAR));
+        let waker = Waker::from(Arc::new(StopsWhenDropped(timer.clone())));
+        let mut fired = pin!(timer.fired());
+        assert!(poll_with(fired.as_mut(), &waker).is_pending());
+        drop(waker);
+        // Only the alarm for the former deadline keeps the waker now. The next poll drops it.
+        assert!(timer.reset(FAR));
+        assert!(poll(fired.as_mut()).is_pending());
+        assert!(!timer.stop(), "the waker has stopped it");
     });
 }

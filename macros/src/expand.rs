@@ -190,7 +190,8 @@ fn wait(select: &Select, names: &[Names], default: &Names) -> TokenStream {
     }
 }
 
-/// The branch that binds the pattern of an arm and runs its body.
+/// The branch that binds the pattern of an arm and runs its body. The braces of a body are the user's way to write
+/// it, although the branch has some of its own.
 fn run_body(arm: &Arm, n: &Names, several: bool) -> TokenStream {
     let site = Span::mixed_site();
     let (index, variant, pat, body) = (n.index, &n.variant, &arm.pat, &arm.body);
@@ -198,6 +199,7 @@ fn run_body(arm: &Arm, n: &Names, several: bool) -> TokenStream {
         // Dropped with the whole and never named: reading a value of type `!` would make the
         // compiler call the body unreachable.
         return quote_spanned! {site=>
+            #[allow(unused_braces)]
             #index => {
                 #[allow(clippy::drop_non_drop, dropping_copy_types, dropping_references)]
                 ::core::mem::drop(out);
@@ -205,8 +207,14 @@ fn run_body(arm: &Arm, n: &Names, several: bool) -> TokenStream {
             }
         };
     }
+    // A `let` wants alternatives in parentheses.
+    let pat = match pat {
+        Pat::Or(_) => quote_spanned!(site=> (#pat)),
+        _ => quote!(#pat),
+    };
     let others = several.then(|| quote_spanned!(site=> _ => ::core::unreachable!(),));
     quote_spanned! {site=>
+        #[allow(unused_braces)]
         #index => {
             let #pat = match { out } {
                 #[allow(unreachable_patterns)]

@@ -135,8 +135,11 @@ pub(super) fn drop_each<T>(values: impl Iterator<Item = T>) {
     for value in values {
         // The value is gone either way: nobody can see it half dropped.
         let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(value)));
-        if let (Err(panic), None) = (dropped, &first) {
-            first = Some(panic);
+        match dropped {
+            Err(panic) if first.is_none() => first = Some(panic),
+            // Its payload may panic in turn, as it is dropped.
+            Err(panic) => std::mem::forget(panic),
+            Ok(()) => {}
         }
     }
     if let Some(panic) = first {

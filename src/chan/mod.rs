@@ -40,7 +40,7 @@
 //!
 //! # Memory
 //!
-//! Each handle is one pointer. A channel is one allocation of 176 bytes, and one more for its buffer,
+//! Each handle is one pointer. A channel is one allocation of 184 bytes, and one more for its buffer,
 //! `capacity` times the size of a value. Sending, receiving and waiting allocate nothing: the waiter's
 //! node is inside its future, which takes 64 bytes beside an `Option<T>` (one pointer more with
 //! `send_from`). A stream or sink allocates once, for its first wait; a value that is given back and finds
@@ -82,7 +82,7 @@ pub use make::{End, chan};
 pub use nil::nil;
 pub use receiver::Receiver;
 pub use recv::Recv;
-pub use send::{Send, SendFrom};
+pub use send::{SendFrom, SendFuture};
 pub use sender::{Sender, WeakSender};
 pub use sink::IntoSink;
 pub use stream::{IntoStream, Stream};

@@ -40,9 +40,9 @@ pub struct Receiver<T> {
 }
 
 // SAFETY: the channel behind the pointer is `Send` and `Sync` for `T: Send`.
-unsafe impl<T: std::marker::Send> std::marker::Send for Receiver<T> {}
+unsafe impl<T: Send> Send for Receiver<T> {}
 // SAFETY: as above.
-unsafe impl<T: std::marker::Send> Sync for Receiver<T> {}
+unsafe impl<T: Send> Sync for Receiver<T> {}
 
 impl<T> Unpin for Receiver<T> {}
 impl<T> UnwindSafe for Receiver<T> {}

@@ -23,7 +23,8 @@ use super::{SendError, Sender};
 use crate::runtime::coop;
 use crate::runtime::wait::{self, WaitReason};
 
-/// The future of [`Sender::send`].
+/// The future of [`Sender::send`]. Its name is not `Send`, which would hide the trait wherever all of this module is
+/// imported.
 ///
 /// Takes its place among the waiting senders when it is first polled. Panics if it is polled again
 /// after it was ready.
@@ -33,14 +34,14 @@ use crate::runtime::wait::{self, WaitReason};
 /// Dropped, the send has either happened, or its value is dropped too.
 #[must_use = "a send happens only when it is awaited"]
 #[pin_project]
-pub struct Send<'a, T> {
+pub struct SendFuture<'a, T> {
     #[pin]
     op: Op<T, Sending>,
     site: &'static Location<'static>,
     _sender: PhantomData<&'a Sender<T>>,
 }
 
-impl<'a, T> Send<'a, T> {
+impl<'a, T> SendFuture<'a, T> {
     #[inline]
     pub(super) fn new(sender: &'a Sender<T>, value: T, site: &'static Location<'static>) -> Self {
         // SAFETY: I1.
@@ -86,7 +87,7 @@ fn sent<T>(left: Option<T>) -> Result<(), SendError<T>> {
     }
 }
 
-impl<T> Future for Send<'_, T> {
+impl<T> Future for SendFuture<'_, T> {
     type Output = Result<(), SendError<T>>;
 
     #[inline]
@@ -98,7 +99,7 @@ impl<T> Future for Send<'_, T> {
     }
 }
 
-impl<T> Send<'_, T> {
+impl<T> SendFuture<'_, T> {
     #[inline(never)]
     fn poll_slowly(
         mut self: Pin<&mut Self>,
@@ -118,9 +119,9 @@ impl<T> Send<'_, T> {
     }
 }
 
-impl<T> fmt::Debug for Send<'_, T> {
+impl<T> fmt::Debug for SendFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Send")
+        f.debug_struct("SendFuture")
             .field("site", &self.site)
             .finish_non_exhaustive()
     }
@@ -139,12 +140,12 @@ impl<T> fmt::Debug for Send<'_, T> {
 #[pin_project(PinnedDrop)]
 pub struct SendFrom<'a, T> {
     #[pin]
-    send: Send<'a, T>,
+    send: SendFuture<'a, T>,
     home: &'a mut Option<T>,
 }
 
 // SAFETY: `home` is reached through an exclusive borrow only, so no value is shared.
-unsafe impl<T: std::marker::Send> Sync for SendFrom<'_, T> {}
+unsafe impl<T: Send> Sync for SendFrom<'_, T> {}
 
 impl<'a, T> SendFrom<'a, T> {
     pub(super) fn new(
@@ -158,7 +159,7 @@ impl<'a, T> SendFrom<'a, T> {
         // SAFETY: I1.
         let op = unsafe { Op::new(chan, value) };
         Self {
-            send: Send {
+            send: SendFuture {
                 op,
                 site,
                 _sender: PhantomData,

@@ -12,7 +12,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
 use super::hchan::{Hchan, Outcome};
-use super::{Closed, End, IntoSink, Send, SendError, SendFrom, TrySendError, blocking};
+use super::{Closed, End, IntoSink, SendError, SendFrom, SendFuture, TrySendError, blocking};
 use crate::loom::sync::atomic::Ordering;
 
 /// The sending end of a channel. Clone it for every sender.
@@ -35,9 +35,9 @@ pub struct Sender<T> {
 }
 
 // SAFETY: the channel behind the pointer is `Send` and `Sync` for `T: Send`.
-unsafe impl<T: std::marker::Send> std::marker::Send for Sender<T> {}
+unsafe impl<T: Send> Send for Sender<T> {}
 // SAFETY: as above.
-unsafe impl<T: std::marker::Send> Sync for Sender<T> {}
+unsafe impl<T: Send> Sync for Sender<T> {}
 
 impl<T> Unpin for Sender<T> {}
 impl<T> UnwindSafe for Sender<T> {}
@@ -99,8 +99,8 @@ impl<T> Sender<T> {
     /// ```
     #[track_caller]
     #[inline]
-    pub fn send(&self, value: T) -> Send<'_, T> {
-        Send::new(self, value, Location::caller())
+    pub fn send(&self, value: T) -> SendFuture<'_, T> {
+        SendFuture::new(self, value, Location::caller())
     }
 
     /// Sends the value in `slot`, which is emptied only if the send ends.
@@ -470,9 +470,9 @@ pub struct WeakSender<T> {
 }
 
 // SAFETY: the channel behind the pointer is `Send` and `Sync` for `T: Send`.
-unsafe impl<T: std::marker::Send> std::marker::Send for WeakSender<T> {}
+unsafe impl<T: Send> Send for WeakSender<T> {}
 // SAFETY: as above.
-unsafe impl<T: std::marker::Send> Sync for WeakSender<T> {}
+unsafe impl<T: Send> Sync for WeakSender<T> {}
 
 impl<T> Unpin for WeakSender<T> {}
 impl<T> UnwindSafe for WeakSender<T> {}

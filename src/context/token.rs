@@ -18,7 +18,6 @@
 //!    order by whoever ends; `Node::linked` orders the two, so one of them sees the other.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Wake, Waker};
@@ -28,6 +27,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::error::ContextError;
 use super::handle::Context;
 use super::tree::{End, Kind, Node, Origin, Scope};
+use crate::runtime::wake::guarded;
 
 /// A token and the watch on it.
 pub(super) struct Link {
@@ -75,9 +75,7 @@ impl Link {
     /// Cancels the token. A panic in somebody's waker stays here: the rest of the tree is still to
     /// be told.
     pub(super) fn cancel(&self) {
-        if catch_unwind(AssertUnwindSafe(|| self.token.cancel())).is_err() {
-            tracing::error!("a waker of a context's cancellation token panicked");
-        }
+        guarded(|| self.token.cancel());
     }
 }
 

@@ -17,6 +17,8 @@ const DEFAULT_MAX_THREADS: usize = 512;
 const MAX_PROCS: usize = 8_192;
 const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
 const DEFAULT_HOG_THRESHOLD: Duration = Duration::from_millis(10);
+/// As much as Linux gives a program's first thread. It is address space; memory is what was touched.
+const DEFAULT_STACK_SIZE: usize = if usize::BITS < 64 { 2 << 20 } else { 8 << 20 };
 
 type Hook = Arc<dyn Fn(&GoPanic<'_>) + Send + Sync>;
 
@@ -114,7 +116,11 @@ impl Builder {
         self
     }
 
-    /// The stack size of the threads, in bytes. Default: that of `std::thread`.
+    /// The stack size of the threads, in bytes. Default: 8 MiB (2 on 32-bit systems), or what `RUST_MIN_STACK`
+    /// in the environment says.
+    ///
+    /// A poll runs on the stack of its thread: values that are passed about in it, and futures that call each
+    /// other deeply, need room there. In Go a goroutine has a stack of its own, which grows up to 1 GB.
     ///
     /// # Examples
     ///
@@ -314,11 +320,16 @@ impl Builder {
                 .map_err(|complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint))?,
             Err(_) => None,
         };
+        let thread_stack_size = self.thread_stack_size.or_else(|| {
+            // Without a size `std` looks at the variable itself.
+            let said = std::env::var_os("RUST_MIN_STACK").is_some();
+            (!said).then_some(DEFAULT_STACK_SIZE)
+        });
         let on_panic = self.on_panic.clone();
         Sched::new(Config {
             procs,
             thread_name: self.thread_name.clone(),
-            thread_stack_size: self.thread_stack_size,
+            thread_stack_size,
             max_threads: self.max_threads,
             thread_keep_alive: self.thread_keep_alive,
             hog_threshold: self.hog_threshold,

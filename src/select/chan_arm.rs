@@ -19,7 +19,7 @@ use super::word::Word;
 use crate::chan::lock::Lock;
 use crate::chan::op::{Op, Receiving, Sending, Side};
 use crate::chan::ready::Ready;
-use crate::chan::{Recv, Send, SendError, SendFrom};
+use crate::chan::{Recv, SendError, SendFrom, SendFuture};
 
 /// A future on a channel, as an arm uses it.
 pub trait ChanOp {
@@ -71,7 +71,7 @@ macro_rules! chan_op {
 }
 
 chan_op!(Recv, Receiving, Option<T>, Recv::renew);
-chan_op!(Send, Sending, Result<(), SendError<T>>, Send::renew);
+chan_op!(SendFuture, Sending, Result<(), SendError<T>>, SendFuture::renew);
 chan_op!(SendFrom, Sending, Result<(), SendError<T>>, |send| send);
 
 /// An arm around one of these; `None` where it is switched off.

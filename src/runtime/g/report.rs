@@ -101,11 +101,15 @@ pub(super) fn report(header: &Header, payload: &(dyn Any + Send)) {
     // SAFETY: the goroutine is not DONE yet, so its runtime lives (see `Header::sched`).
     let sched = unsafe { &*header.sched() };
     // A subscriber or hook that panics must not take the M down with it.
-    let _ = catch_unwind(AssertUnwindSafe(|| {
+    let told = catch_unwind(AssertUnwindSafe(|| {
         tracing::error!(target: "gosched", "{panic}");
         match &sched.on_panic {
             Some(hook) => hook(&panic),
             None => eprintln!("{panic}"),
         }
     }));
+    // Nor may the payload of that panic, as it is dropped.
+    if let Err(payload) = told {
+        std::mem::forget(payload);
+    }
 }

@@ -105,7 +105,7 @@ impl Netpoll {
             library: Mutex::new(library),
             waker: OnceLock::new(),
             alarm,
-            last: AtomicU64::new(0),
+            last: AtomicU64::new(now()),
             last_fired: AtomicU64::new(0),
             slack: AtomicU64::new(0),
         })

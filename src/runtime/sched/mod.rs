@@ -134,11 +134,11 @@ impl Sched {
             stopping: AtomicBool::new(false),
         });
         every::enter(&sched);
-        Sysmon::start(&sched)?;
         // One M from the beginning: it blocks in the poller, for whoever uses sockets and timers
-        // outside goroutines.
-        if let Err(error) = sched.start_first_m() {
-            sched.sysmon.stop();
+        // outside goroutines. Before sysmon, which would start one, too: there may be room for one only.
+        sched.start_first_m()?;
+        if let Err(error) = Sysmon::start(&sched) {
+            sched.shutdown(None);
             return Err(error);
         }
         Ok(sched)
