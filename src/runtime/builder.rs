@@ -366,9 +366,9 @@ fn too_many(what: String) -> io::Error {
     )
 }
 
-/// The number of Ps when nobody says: `GOMAXPROCS`, else the CPUs.
+/// The number of Ps when nobody says: `GOMAXPROCS`, else the CPUs. One that is empty is as good as none, as in Go.
 fn default_procs(gomaxprocs: Option<&std::ffi::OsStr>) -> io::Result<usize> {
-    let Some(value) = gomaxprocs else {
+    let Some(value) = gomaxprocs.filter(|value| !value.is_empty()) else {
         return Ok(super::num_cpu());
     };
     match value.to_str().map(|v| v.trim().parse::<usize>()) {
@@ -392,7 +392,11 @@ mod tests {
     fn gomaxprocs_is_a_positive_number_or_an_error_that_names_it() {
         assert_eq!(default_procs(Some("3".as_ref())).unwrap(), 3);
         assert!(default_procs(None).unwrap() > 0);
-        for bad in ["abc", "0", "-1", "", "1.5"] {
+        assert_eq!(
+            default_procs(Some("".as_ref())).unwrap(),
+            default_procs(None).unwrap()
+        );
+        for bad in ["abc", "0", "-1", " ", "1.5"] {
             let error = default_procs(Some(bad.as_ref())).unwrap_err();
             assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
             assert!(
