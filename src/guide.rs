@@ -1,7 +1,7 @@
 //! The guide: chapters to be read, beside the reference. Every program in them is run by the tests.
 //!
 //! - [`go_to_gosched`]: every construct of Go's concurrency, and what one writes here.
-//! - [`patterns`](self::patterns): the concurrency patterns, with and without a function of their own.
+//! - [`patterns`]: the concurrency patterns, with and without a function of their own.
 //! - [`cancel_safety`]: what becomes of an operation that is dropped, beside five other channels.
 //! - [`interop`]: goroutines in a tokio program, tokio's libraries in goroutines, other channels and executors.
 //! - [`debugging`]: a stuck service, and how its two bugs are found from the outside.
