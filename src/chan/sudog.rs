@@ -96,6 +96,7 @@ impl Who {
 
 /// The part of a node that belongs to the queue. Nothing in it has to be dropped but a waker, which
 /// whoever takes the node out of its queue takes, too.
+#[repr(C)]
 struct Held<T> {
     prev: Option<NonNull<Sudog<T>>>,
     next: Option<NonNull<Sudog<T>>>,
@@ -138,11 +139,36 @@ impl<T> Held<T> {
     }
 }
 
+/// The memory of a `Held`, field by field. There is nothing in it while the operation can be moved, but as one
+/// block the compiler would copy it with each move.
+#[repr(C)]
+struct Blank<T> {
+    prev: MaybeUninit<Option<NonNull<Sudog<T>>>>,
+    next: MaybeUninit<Option<NonNull<Sudog<T>>>>,
+    who: MaybeUninit<*const ()>,
+    table: MaybeUninit<Option<&'static RawWakerVTable>>,
+    seq: MaybeUninit<u64>,
+}
+
+impl<T> Blank<T> {
+    #[inline]
+    fn new() -> Self {
+        const { assert!(size_of::<Self>() == size_of::<Held<T>>()) };
+        Self {
+            prev: MaybeUninit::uninit(),
+            next: MaybeUninit::uninit(),
+            who: MaybeUninit::uninit(),
+            table: MaybeUninit::uninit(),
+            seq: MaybeUninit::uninit(),
+        }
+    }
+}
+
 /// A waiter.
 pub struct Sudog<T> {
     state: AtomicU8,
     /// Nothing is in it until the node is first queued or served: most never are (I6).
-    held: UnsafeCell<MaybeUninit<Held<T>>>,
+    held: UnsafeCell<Blank<T>>,
     slot: UnsafeCell<Option<T>>,
     _pinned: PhantomPinned,
 }
@@ -158,7 +184,7 @@ impl<T> Sudog<T> {
     pub(crate) fn new(value: Option<T>) -> Self {
         Self {
             state: AtomicU8::new(State::Fresh as u8),
-            held: UnsafeCell::new(MaybeUninit::uninit()),
+            held: UnsafeCell::new(Blank::new()),
             slot: UnsafeCell::new(value),
             _pinned: PhantomPinned,
         }
@@ -197,9 +223,9 @@ impl<T> Sudog<T> {
     /// By the table it belongs to the caller.
     #[inline]
     unsafe fn held<R>(&self, f: impl FnOnce(&mut Held<T>) -> R) -> R {
-        // SAFETY: the caller's promise; I6.
+        // SAFETY: the caller's promise; I6; the two have the same fields in the same order.
         self.held
-            .with_mut(|held| f(unsafe { (*held).assume_init_mut() }))
+            .with_mut(|held| f(unsafe { &mut *held.cast::<Held<T>>() }))
     }
 
     /// Fills in the queue's part.
@@ -210,9 +236,8 @@ impl<T> Sudog<T> {
     #[inline]
     unsafe fn fill(&self, content: Held<T>) {
         // SAFETY: the caller's promise.
-        self.held.with_mut(|held| unsafe {
-            (*held).write(content);
-        });
+        self.held
+            .with_mut(|held| unsafe { held.cast::<Held<T>>().write(content) });
     }
 
     /// Fills in the queue's part of a fresh node that is about to be `SERVED` or `CLOSED` without ever
