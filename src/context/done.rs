@@ -64,7 +64,7 @@ impl Future for Done<'_> {
 }
 
 impl Peek for Done<'_> {
-    fn is_ready(&self) -> bool {
+    fn is_ready(self: Pin<&mut Self>) -> bool {
         self.ctx.err().is_some()
     }
 }
@@ -72,6 +72,7 @@ impl Peek for Done<'_> {
 impl SelectCase for Done<'_> {
     type Arm = PeekArm<Self>;
 
+    #[inline]
     fn into_arm(this: Option<Self>) -> Self::Arm {
         PeekArm::new(this)
     }

@@ -126,7 +126,7 @@ pub trait Level: Future {}
 /// What a [`Level`] is, with a look that costs less than a poll.
 pub trait Peek: Future {
     /// Whether a poll would be ready. Once `true`, it stays so.
-    fn is_ready(&self) -> bool;
+    fn is_ready(self: Pin<&mut Self>) -> bool;
 }
 
 /// An operation of this crate that is an arm of its own kind.

@@ -36,8 +36,8 @@ impl<F: Future, const LEVEL: bool> FutureArm<F, LEVEL> {
     }
 
     /// The future, until it has ended.
-    pub(super) fn future(&self) -> Option<&F> {
-        self.future.as_ref()
+    pub(super) fn future(self: Pin<&mut Self>) -> Option<Pin<&mut F>> {
+        self.project().future.as_pin_mut()
     }
 }
 

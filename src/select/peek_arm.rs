@@ -36,11 +36,15 @@ impl<F: Peek> Case for PeekArm<F> {
     }
 
     fn enter(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Look {
-        let arm = self.project().0;
-        match arm.future() {
-            Some(future) if !future.is_ready() => Look::Unpolled,
-            _ => arm.enter(cx),
+        let mut arm = self.project().0;
+        if arm
+            .as_mut()
+            .future()
+            .is_some_and(|future| !future.is_ready())
+        {
+            return Look::Unpolled;
         }
+        arm.enter(cx)
     }
 
     fn settle(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {

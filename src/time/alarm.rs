@@ -17,6 +17,8 @@ pub(super) struct Alarm {
     node: TimerNode,
     when: Nanos,
     armed: bool,
+    /// A look at the clock has just said so.
+    not_due: bool,
 }
 
 /// The deadline `d` from now; `None` = never.
@@ -35,6 +37,7 @@ impl Alarm {
             node: TimerNode::new(),
             when: when(deadline),
             armed: false,
+            not_due: false,
         }
     }
 
@@ -44,6 +47,17 @@ impl Alarm {
         let this = unsafe { self.get_unchecked_mut() };
         this.disarm();
         this.when = when(deadline);
+        this.not_due = false;
+    }
+
+    /// Whether the deadline has come. A poll that follows at once takes that for an answer: reading the clock
+    /// costs as much as arming.
+    pub(super) fn look(self: Pin<&mut Self>) -> bool {
+        // SAFETY: nothing is moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        let is_due = this.when != NEVER && now() >= this.when;
+        this.not_due = !is_due;
+        is_due
     }
 
     fn disarm(&mut self) {
@@ -71,7 +85,7 @@ impl Alarm {
                 this.armed = false;
             }
             // Also after it fired: the runtime whose heap it was in may have shut down early.
-            if now() >= this.when {
+            if !std::mem::take(&mut this.not_due) && now() >= this.when {
                 return Poll::Ready(());
             }
             this.armed = true;

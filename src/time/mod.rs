@@ -30,8 +30,3 @@ pub use sleep::{After, Sleep, after, sleep, sleep_until};
 pub use ticker::{Tick, Ticker};
 pub use timeout::{Elapsed, Timeout, timeout};
 pub use timer::{Fired, Timer};
-
-// `Fired` and `Tick` are none: who is ready has taken the event, so a select may poll them only while
-// no channel can serve it.
-impl crate::select::__private::Level for Sleep {}
-impl crate::select::__private::Level for After {}

@@ -1,4 +1,8 @@
 //! `sleep`, `sleep_until` and `after`.
+//!
+//! A select only looks at their deadline as long as another arm is ready, and places the timer when it is about to
+//! wait: most of these timers are limits that are not reached. (The events of `Timer` and `Ticker` are another
+//! matter: who is ready has taken the event, so a select polls them only while no channel can serve it.)
 
 use std::future::Future;
 use std::panic::Location;
@@ -10,6 +14,7 @@ use pin_project::pin_project;
 
 use super::alarm::{Alarm, deadline};
 use crate::runtime::wait::{self, WaitReason};
+use crate::select::__private::{Peek, PeekArm, SelectCase};
 
 /// Waits for `d`. Go's `time.Sleep`.
 ///
@@ -126,6 +131,36 @@ impl Future for After {
             (Poll::Ready(()), Some(due)) => Poll::Ready(due),
             _ => Poll::Pending,
         }
+    }
+}
+
+impl Peek for Sleep {
+    fn is_ready(self: Pin<&mut Self>) -> bool {
+        self.project().alarm.look()
+    }
+}
+
+impl SelectCase for Sleep {
+    type Arm = PeekArm<Self>;
+
+    #[inline]
+    fn into_arm(this: Option<Self>) -> Self::Arm {
+        PeekArm::new(this)
+    }
+}
+
+impl Peek for After {
+    fn is_ready(self: Pin<&mut Self>) -> bool {
+        self.project().sleep.is_ready()
+    }
+}
+
+impl SelectCase for After {
+    type Arm = PeekArm<Self>;
+
+    #[inline]
+    fn into_arm(this: Option<Self>) -> Self::Arm {
+        PeekArm::new(this)
     }
 }
 
