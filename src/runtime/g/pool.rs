@@ -218,3 +218,85 @@ fn give(class: usize, magazine: Magazine) {
     drop(depot);
     magazine.scrap();
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::Location;
+
+    use super::super::alloc::new;
+    use super::super::cell::Birth;
+    use super::super::run::stillborn;
+    use super::*;
+
+    /// Makes the cells a class of their own: the depot is that of all tests.
+    type Frame = [u8; 900];
+
+    /// A cell that is over, and the caller's alone.
+    fn dead() -> G {
+        let birth = Birth {
+            id: 0,
+            parent: 0,
+            site: Location::caller(),
+        };
+        let frame: Frame = [0; 900];
+        let future = async move {
+            std::future::pending::<()>().await;
+            std::hint::black_box(frame);
+        };
+        let g = new(None, future, ptr::null(), birth);
+        // SAFETY: just made and never queued. Its end gives up the alive reference; the join handle's is ours,
+        // and with it the result.
+        unsafe {
+            stillborn(g);
+            g.drop_output();
+        }
+        g
+    }
+
+    fn take_all(pool: &Pool, class: usize) -> Vec<G> {
+        // SAFETY: this thread alone uses the pool.
+        std::iter::from_fn(|| unsafe { pool.take(class) }).collect()
+    }
+
+    #[test]
+    fn what_one_m_has_too_many_of_another_uses_and_the_rest_outlives_its_m() {
+        let first = dead();
+        // SAFETY: the cell is alive: we own it.
+        let class = class_of(unsafe { first.header() }.vtable().layout).unwrap();
+        let magazine = MAGAZINE / ((class + 1) * GRAIN);
+        let (one, two) = (Pool::new(), Pool::new());
+        let count = 3 * magazine;
+        for g in std::iter::once(first).chain(std::iter::repeat_with(dead).take(count - 1)) {
+            // SAFETY: this thread alone uses the pool; the cell is over and ours.
+            unsafe { one.put(g, class) };
+        }
+        // One magazine is in use, one is the spare, one is for all.
+        let shared = take_all(&two, class);
+        assert_eq!(shared.len(), magazine);
+        drop(one);
+        let left = take_all(&two, class);
+        assert_eq!(left.len(), 2 * magazine);
+        let addresses: std::collections::HashSet<_> =
+            shared.iter().chain(&left).map(|g| g.as_ptr()).collect();
+        assert_eq!(addresses.len(), count, "a cell was given out twice");
+        for g in shared.into_iter().chain(left) {
+            // SAFETY: the pool gave it to us.
+            unsafe { free_memory(g) };
+        }
+    }
+
+    #[test]
+    fn a_class_is_as_large_as_its_largest_cell_and_big_or_strict_cells_have_none() {
+        for size in 1..=CLASSES * GRAIN {
+            let layout = Layout::from_size_align(size, 8).unwrap();
+            let memory = memory_layout(layout);
+            assert!(memory.size() >= size && memory.size() < size + GRAIN);
+            assert_eq!(class_of(layout), class_of(memory));
+        }
+        for (size, align) in [(CLASSES * GRAIN + 1, 8), (64, 2 * CELL_ALIGN)] {
+            let layout = Layout::from_size_align(size, align).unwrap();
+            assert_eq!(class_of(layout), None);
+            assert_eq!(memory_layout(layout), layout);
+        }
+    }
+}
