@@ -9,9 +9,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::runtime::arm_timer;
-use crate::runtime::p::{Action, NEVER, Nanos, TimerNode, nanos, now};
+use crate::runtime::p::{Action, NEVER, Nanos, TimerNode, nanos};
 use crate::runtime::wake::keep;
+use crate::runtime::{arm_timer, clock};
 
 pub(super) struct Alarm {
     node: TimerNode,
@@ -21,7 +21,7 @@ pub(super) struct Alarm {
 
 /// The deadline `d` from now; `None` = never.
 pub(super) fn deadline(d: Duration) -> Option<Instant> {
-    Instant::now().checked_add(d)
+    clock::instant().checked_add(d)
 }
 
 /// A deadline on the process's clock; none is `NEVER`.
@@ -71,7 +71,7 @@ impl Alarm {
                 this.armed = false;
             }
             // Also after it fired: the runtime whose heap it was in may have shut down early.
-            if now() >= this.when {
+            if clock::now() >= this.when {
                 return Poll::Ready(());
             }
             this.armed = true;

@@ -69,7 +69,7 @@ impl Sched {
         p.clear_preempt();
         let tick = p.next_tick();
         if tick % TIMERS_EVERY == 0 && p.timers.next() != p::NEVER {
-            p.timers.run_due(p::now());
+            p.timers.run_due(self.now());
         }
         // Asked for, or regularly, whatever the ring holds.
         if p.take_attention() || tick % GLOBAL_EVERY == 0 {
@@ -134,7 +134,7 @@ impl Sched {
     /// Nothing here: timers, the poller, other Ps; else gives the P up and waits.
     #[cold]
     fn find_elsewhere(&self, m: &M, p: &P) -> Option<G> {
-        if p.timers.next() != p::NEVER && p.timers.run_due(p::now()) {
+        if p.timers.next() != p::NEVER && p.timers.run_due(self.now()) {
             return None;
         }
         let others_busy = self.idle.npidle() + 1 < self.nprocs();
@@ -173,7 +173,7 @@ impl Sched {
                     continue;
                 };
                 let queue = victim.runq.steal();
-                if last && victim.timers.next() != p::NEVER && victim.timers.run_due(p::now()) {
+                if last && victim.timers.next() != p::NEVER && victim.timers.run_due(self.now()) {
                     if let Some(g) = local.pop_next() {
                         m.steals.bump();
                         // SAFETY: what is in a queue is a goroutine.
@@ -230,9 +230,10 @@ impl Sched {
         }
     }
 
-    /// Blocks in the poller, or parks while another M does.
+    /// Moves virtual time on, if there is any and nothing holds it. Else blocks in the poller, or parks while another
+    /// M does.
     fn wait(&self, m: &M) -> Option<G> {
-        if !self.netpoll_block(m) {
+        if !self.advance(m) && !self.netpoll_block(m) {
             // Without a P it goes the way of those that have none.
             return None;
         }
@@ -316,14 +317,10 @@ impl Sched {
     fn netpoll_block(&self, m: &M) -> bool {
         self.netpoll.block(
             m,
-            || {
-                self.all_ps()
-                    .map(|p| p.timers.next())
-                    .min()
-                    .unwrap_or(p::NEVER)
-            },
+            || self.poll_until(),
             |now| {
-                for p in self.all_ps() {
+                // A virtual clock's timers fire when it is moved.
+                for p in self.all_ps().filter(|_| self.clock.is_none()) {
                     p.timers.run_due(now);
                 }
             },
