@@ -246,7 +246,7 @@ async fn settle_returns_when_all_others_are_parked_and_takes_no_time() {
 
 #[test]
 fn settle_outside_virtual_time_says_so() {
-    let outside = panic_of(|| drop(gosched::block_on(async { testing::settle().await })));
+    let outside = panic_of(|| gosched::block_on(async { testing::settle().await }));
     assert!(outside.contains("no virtual time"), "{outside}");
 }
 
@@ -474,7 +474,7 @@ fn what_does_not_go_with_virtual_time_is_refused() {
     assert!(seed.contains("seed(3)"), "{seed}");
 
     let rt = Runtime::builder().virtual_time(true).build().unwrap();
-    let refused = panic_of(|| rt.block_on(async { drop(gomaxprocs(2)) }));
+    let refused = panic_of(|| rt.block_on(async { gomaxprocs(2) }));
     assert!(refused.contains("one P"), "{refused}");
     assert_eq!(rt.block_on(async { gomaxprocs(1) }), 1);
 }

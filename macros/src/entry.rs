@@ -264,8 +264,10 @@ impl Options {
             "virtual_time" if self.virtual_time.is_some() => return twice(&key),
             "virtual_time" => self.virtual_time = Some(key),
             _ => {
-                let message =
-                    format!("unknown option `{key}`: there are `procs = N` and `crate = path`");
+                let message = format!(
+                    "unknown option `{key}`: there are `procs = N` and `crate = path`, and in a test \
+                     `virtual_time` and `seed = N`"
+                );
                 return Err(Error::new_spanned(key, message));
             }
         }
