@@ -52,8 +52,8 @@ impl Sched {
         self.netpoll.interrupt_for_work();
     }
 
-    /// `true` = time has gone on, or somebody in `testing::settle` need wait no more; what became ready is in
-    /// the M's list.
+    /// `true` = time has gone on, or somebody in `testing::settle` need wait no more. What became ready is in
+    /// the M's list, and the M has the P.
     pub(super) fn advance(&self, m: &M) -> bool {
         let Some(clock) = &self.clock else {
             return false;
@@ -70,6 +70,12 @@ impl Sched {
             clock.is_held();
             return false;
         }
+        // Before anything is ready, or an M that comes out of the poller meanwhile would take it, and the order be
+        // another one.
+        let Some(id) = self.take_idle_p() else {
+            return false;
+        };
+        m.acquire(self.p(id));
         clock.is_free();
         m.with_netpoll(|| {
             if let Some(waker) = clock.first_awaiting() {

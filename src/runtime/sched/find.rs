@@ -238,7 +238,12 @@ impl Sched {
             return None;
         }
         let ready = std::mem::take(&mut *m.netlist.borrow_mut());
-        let Some(id) = self.take_idle_p() else {
+        if m.p().is_none() {
+            if let Some(id) = self.take_idle_p() {
+                m.acquire(self.p(id));
+            }
+        }
+        let Some(p) = m.p() else {
             for &g in &ready {
                 self.injector.push(g);
             }
@@ -246,8 +251,6 @@ impl Sched {
             self.wakep();
             return None;
         };
-        let p = self.p(id);
-        m.acquire(p);
         let first = ready.first().copied();
         self.adopt(p, ready.get(1..).unwrap_or(&[]));
         self.keep_netlist(m, ready);
