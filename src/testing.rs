@@ -45,7 +45,9 @@
 //! - It jumps when every goroutine of the runtime is parked, on channels, `select!`, timers, contexts, wait groups,
 //!   join handles, and the thread in `block_on` too. Until the test's own future returns, then never again.
 //! - Timers of one instant fire in the order in which they were armed, all of them before a goroutine runs: after a
-//!   sleep that is as long as a context's timeout, the context is done. In Go that is left to chance.
+//!   sleep that is as long as a context's timeout, the context is done. In Go that is left to chance. Up to 256
+//!   goroutines that they wake run in this order too; more overflow the P's queue, and run in another one that is
+//!   the same each time.
 //! - What is due already fires at once: [`Timer::reset`](crate::time::Timer::reset) to zero needs no jump.
 //! - With nothing to wait for but each other it is a deadlock, and told as in any `#[gosched::test]`.
 //!
