@@ -1,6 +1,7 @@
 //! A deadlock fails a `#[gosched::test]` with the dump, under the standard harness.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use gosched::{chan, go};
@@ -113,4 +114,36 @@ fn deadlocks_are_told_where_time_is_virtual() {
         let again = "#[gosched::test(virtual_time, seed = 77)]";
         assert!(text.contains(again), "{text}");
     }
+}
+
+/// Waits for a lock whose owner sleeps.
+#[gosched::test(virtual_time)]
+async fn a_virtual_test_whose_clock_is_held_when_told_so() {
+    if std::env::var_os(STUCK).is_none() {
+        return;
+    }
+    let lock = std::sync::Arc::new(tokio::sync::Mutex::new(()));
+    let held = lock.clone().lock_owned().await;
+    drop(go(async move {
+        let _lock = lock.lock().await;
+    }));
+    gosched::time::sleep(Duration::from_secs(60)).await;
+    drop(held);
+}
+
+#[test]
+fn a_clock_that_is_held_for_long_is_told_of() {
+    let mut stuck = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_virtual_test_whose_clock_is_held_when_told_so"])
+        .env(STUCK, "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = BufReader::new(stuck.stderr.take().unwrap());
+    let mut lines = stderr.lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("virtual time stands still")));
+    assert!(lines.any(|line| line.contains("[sleep")));
+    stuck.kill().unwrap();
+    stuck.wait().unwrap();
 }

@@ -304,9 +304,8 @@ impl Builder {
     /// let draws = |seed| {
     ///     let rt = Runtime::builder().virtual_time(true).seed(seed).build().unwrap();
     ///     let drawn = rt.handle().go(async {
-    ///         let ((_a, left), (_b, right)) = (chan::<()>(0), chan::<()>(0));
-    ///         left.close();
-    ///         right.close();
+    ///         let ((a, left), (b, right)) = (chan::<()>(0), chan::<()>(0));
+    ///         drop((a, b)); // both are closed, and so always ready
     ///         let mut drawn = 0_u64;
     ///         for _ in 0..64 {
     ///             drawn = drawn << 1 | select! { _ = left.recv() => 0, _ = right.recv() => 1 };

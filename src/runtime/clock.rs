@@ -17,7 +17,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::current;
-use super::p::{self, Nanos, P};
+use super::p::{self, NEVER, Nanos, P};
 use super::wake::wakes_same;
 use crate::select;
 
@@ -28,6 +28,8 @@ static VIRTUAL: AtomicUsize = AtomicUsize::new(0);
 /// The first pause of a runtime whose clock is held, until it looks again, and the longest.
 const FIRST_PAUSE: Nanos = 20_000;
 const LONGEST_PAUSE: Nanos = 2_000_000;
+/// A clock that is held for so long is told of, once.
+const HELD_LONG: Nanos = 5_000_000_000;
 
 /// The time by the clock of the runtime that this thread works for.
 #[inline]
@@ -68,6 +70,8 @@ pub(crate) struct Virtual {
     draws: AtomicU64,
     /// Until when who is held pauses. Relaxed: a matter of pace.
     pause: AtomicU64,
+    /// Since when it is held, in real time; 0 while it is not, `NEVER` once that was told. Under `moving`.
+    held: AtomicU64,
     settling: Mutex<Settling>,
     /// Held by who looks whether the clock may move, and moves it.
     pub(crate) moving: Mutex<()>,
@@ -87,6 +91,7 @@ impl Virtual {
             now: AtomicU64::new(p::now()),
             draws: AtomicU64::new(seed),
             pause: AtomicU64::new(FIRST_PAUSE),
+            held: AtomicU64::new(0),
             settling: Mutex::default(),
             moving: Mutex::new(()),
         }
@@ -120,13 +125,29 @@ impl Virtual {
         self.pause.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_held(&self) {
+    /// It is held, at this real time; `true` = for so long that it should be told, now.
+    #[must_use]
+    pub(crate) fn is_held(&self, at: Nanos) -> bool {
         let longer = (2 * self.pause()).min(LONGEST_PAUSE);
         self.pause.store(longer, Ordering::Relaxed);
+        match self.held.load(Ordering::Relaxed) {
+            NEVER => return false,
+            0 => self.held.store(at, Ordering::Relaxed),
+            since if at.saturating_sub(since) < HELD_LONG => {}
+            _ => {
+                self.held.store(NEVER, Ordering::Relaxed);
+                return true;
+            }
+        }
+        false
     }
 
+    /// It moves.
     pub(crate) fn is_free(&self) {
         self.pause.store(FIRST_PAUSE, Ordering::Relaxed);
+        if self.held.load(Ordering::Relaxed) != NEVER {
+            self.held.store(0, Ordering::Relaxed);
+        }
     }
 
     fn settling(&self) -> MutexGuard<'_, Settling> {

@@ -12,6 +12,7 @@
 //! - **advance I1**: what sleeps at both looks and has counted no sleep between has slept all the time, and so
 //!   did nothing to what was seen in between.
 
+use std::io::{self, Write as _};
 use std::ptr;
 use std::sync::{Arc, TryLockError};
 
@@ -67,7 +68,9 @@ impl Sched {
             return false;
         }
         if !self.is_settled(m) {
-            clock.is_held();
+            if clock.is_held(p::now()) {
+                self.tell_held();
+            }
             return false;
         }
         // Before anything is ready, or an M that comes out of the poller meanwhile would take it, and the order be
@@ -90,6 +93,20 @@ impl Sched {
             }
         });
         true
+    }
+
+    /// Says what may hold the clock: whoever waits for what never comes would have a test that never ends, and no
+    /// deadlock to show.
+    #[cold]
+    fn tell_held(&self) {
+        let dump = crate::debug::dump_of(|entry| entry.is_of(self));
+        let text = format!(
+            "virtual time stands still: a goroutine waits for something outside of the runtime (gosched::testing \
+             says what holds the clock)\n\n{dump}"
+        );
+        // Nobody can be told that stderr is gone.
+        let _ = io::stderr().write_all(text.as_bytes());
+        wake::guarded(|| tracing::warn!(target: "gosched", "{text}"));
     }
 
     /// The proof.
