@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use super::current;
 use super::p::{self, NEVER, Nanos, P};
+use super::sched::ROUND;
 use super::wake::wakes_same;
 use crate::select;
 
@@ -108,9 +109,10 @@ impl Virtual {
         self.now.store(at, Ordering::Relaxed);
     }
 
-    /// An M has taken the P: the order of what it runs depends on nothing that came before.
+    /// An M has taken the P. What it does now and then begins anew: turns that found nothing, of which there are more
+    /// or fewer, make no difference.
     pub(crate) fn begin_run(&self, p: &P) {
-        p.align();
+        p.align(ROUND);
         // Relaxed: the P's hand-over orders it (clock I2).
         select::set_draws(self.draws.load(Ordering::Relaxed));
     }

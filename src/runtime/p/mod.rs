@@ -22,9 +22,6 @@ use super::g::Header;
 use super::m::M;
 use crate::loom;
 
-/// A number of turns after which all that is done regularly in `sched/find.rs` comes round.
-const EVERYTHING: u32 = 61 * 8;
-
 /// One processor.
 ///
 /// # Invariants
@@ -82,10 +79,10 @@ impl P {
         tick
     }
 
-    /// Owner: whatever is done once in so many turns begins anew, so that it does not depend on turns that
-    /// found nothing. The number never comes back to one that it was: sysmon would take that for standing still.
-    pub(crate) fn align(&self) {
-        let rest = EVERYTHING - self.tick() % EVERYTHING;
+    /// Owner: goes on to the next multiple of `turns`, and so to where all that is done once in so many of them
+    /// begins anew. Not back to 0: sysmon would take a number that it knows for standing still.
+    pub(crate) fn align(&self, turns: u32) {
+        let rest = turns - self.tick() % turns;
         let tick = self.tick().checked_add(rest).unwrap_or(0);
         self.tick.store(tick, Ordering::Relaxed);
         self.next_runs.set(0);

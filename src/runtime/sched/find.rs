@@ -22,6 +22,8 @@ const GLOBAL_EVERY: u32 = 61;
 /// Own timers are looked at once in so many turns while there is other work: a look at the clock
 /// costs as much as a turn.
 const TIMERS_EVERY: u32 = 8;
+/// After so many turns all that is done regularly has come round.
+pub(crate) const ROUND: u32 = GLOBAL_EVERY * TIMERS_EVERY;
 /// Consecutive turns out of `runnext` while the ring or the global queue holds work.
 const NEXT_RUNS: u32 = 16;
 /// The most that one visit takes from the global queue: half a ring.
