@@ -116,10 +116,16 @@ fn deadlocks_are_told_where_time_is_virtual() {
     }
 }
 
-/// Waits for a lock whose owner sleeps.
+/// Waits for a lock whose owner sleeps, or has its sleep polled with another waker than the goroutine's.
 #[gosched::test(virtual_time)]
 async fn a_virtual_test_whose_clock_is_held_when_told_so() {
-    if std::env::var_os(STUCK).is_none() {
+    let Ok(how) = std::env::var(STUCK) else {
+        return;
+    };
+    if how == "unordered" {
+        let sleep = gosched::time::sleep(Duration::from_secs(60));
+        let mut all = futures::stream::FuturesUnordered::from_iter([sleep]);
+        let _ = futures::StreamExt::next(&mut all).await;
         return;
     }
     let lock = std::sync::Arc::new(tokio::sync::Mutex::new(()));
@@ -133,17 +139,22 @@ async fn a_virtual_test_whose_clock_is_held_when_told_so() {
 
 #[test]
 fn a_clock_that_is_held_for_long_is_told_of() {
-    let mut stuck = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_virtual_test_whose_clock_is_held_when_told_so"])
-        .env(STUCK, "1")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stderr = BufReader::new(stuck.stderr.take().unwrap());
-    let mut lines = stderr.lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("virtual time stands still")));
-    assert!(lines.any(|line| line.contains("[sleep")));
-    stuck.kill().unwrap();
-    stuck.wait().unwrap();
+    let run = |how: &str| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_virtual_test_whose_clock_is_held_when_told_so"])
+            .env(STUCK, how)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let stuck = ["lock", "unordered"].map(run);
+    for (mut stuck, waits) in stuck.into_iter().zip(["[sleep", "[IO wait"]) {
+        let stderr = BufReader::new(stuck.stderr.take().unwrap());
+        let mut lines = stderr.lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains("virtual time stands still")));
+        assert!(lines.any(|line| line.contains(waits)));
+        stuck.kill().unwrap();
+        stuck.wait().unwrap();
+    }
 }

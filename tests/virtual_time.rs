@@ -319,6 +319,34 @@ async fn foreign_threads_and_tasks_that_are_waited_for_hold_the_clock() {
     assert_eq!(now(), start);
 }
 
+#[gosched::test(virtual_time)]
+async fn a_plain_thread_that_holds_an_end_of_a_channel_is_not_seen() {
+    let (tx, rx) = chan(1);
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = thread::spawn(move || {
+        told.recv().unwrap();
+        tx.send_blocking(7).unwrap();
+    });
+    assert!(timeout(DAY, rx.recv()).await.is_err());
+    tell.send(()).unwrap();
+    block_in_place(|| thread.join().unwrap());
+    assert_eq!(timeout(DAY, rx.recv()).await, Ok(Some(7)));
+}
+
+#[gosched::test(virtual_time)]
+async fn a_goroutine_that_blocks_its_thread_loses_its_p_after_a_second() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let (start, began) = (now(), Instant::now());
+    go(async move { tell.send(7) });
+    assert_eq!(told.recv(), Ok(7), "on another thread");
+    // Less than a second only by what had passed of this turn.
+    assert!(began.elapsed() > Duration::from_millis(500));
+    assert!(gosched::runtime::metrics().retakes() > 0);
+    assert_eq!(now(), start);
+    sleep(DAY).await;
+    assert_eq!(now() - start, DAY);
+}
+
 #[test]
 fn what_is_set_when_the_runtime_ends_never_fires() {
     let [fired, done] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
