@@ -40,6 +40,7 @@
 //! | `signal.NotifyContext`         | `signal::notify_context` (Unix)                   |
 //! | `runtime.GOMAXPROCS` …         | [`runtime`]                                       |
 //! | `net/http`'s server            | `http::serve` (feature `http`)                    |
+//! | `testing/synctest`             | [`testing`]                                       |
 //! | worker pools, pipelines        | [`patterns`]                                      |
 //!
 //! The [`guide`] says for every construct of Go's what one writes here, what becomes of an
@@ -68,6 +69,7 @@ pub mod select;
 #[cfg(all(unix, not(loom)))]
 pub mod signal;
 pub mod sync;
+pub mod testing;
 pub mod time;
 
 #[doc(hidden)]

@@ -47,9 +47,13 @@ fn has_test(text: &str, test: &str) -> bool {
             .iter()
             .rev()
             .take_while(|line| line.starts_with("#["))
-            .any(|line| *line == "#[test]")
+            .any(|line| *line == "#[test]" || line.starts_with("#[gosched::test"))
     };
-    (0..lines.len()).any(|at| lines[at].starts_with(&function) && marked(at))
+    let is_it = |line: &str| {
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.starts_with(&function)
+    };
+    (0..lines.len()).any(|at| is_it(lines[at]) && marked(at))
         || text.contains(&format!("stuck(\"{test}\""))
         || text.contains(&format!("lives(\"{test}\""))
         || text.contains(&format!("name: \"{test}\""))
@@ -89,7 +93,8 @@ fn every_test_that_is_named_exists() {
 
 #[test]
 fn a_name_in_a_comment_and_a_function_that_is_no_test_are_not_found() {
-    let text = "// fn a()\nfn b() {}\n#[test]\n#[ignore]\nfn c() {}\n    stuck(\"d\", || {\n";
-    let found = ["a", "b", "c", "d"].map(|test| has_test(text, test));
-    assert_eq!(found, [false, false, true, true]);
+    let text = "// fn a()\nfn b() {}\n#[test]\n#[ignore]\nfn c() {}\n    stuck(\"d\", || {\n\
+                #[gosched::test(virtual_time)]\nasync fn e() {}\nasync fn f() {}\n";
+    let found = ["a", "b", "c", "d", "e", "f"].map(|test| has_test(text, test));
+    assert_eq!(found, [false, false, true, true, true, false]);
 }

@@ -36,7 +36,10 @@ pub(crate) fn expand(kind: Kind, options: TokenStream, item: TokenStream) -> Tok
     // The item is looked at first: with the attribute on a struct, say, no option matters.
     let parsed = parse2::<Function>(item.clone())
         .and_then(|function| function.check(kind).map(|()| function))
-        .and_then(|function| Ok((function, parse2::<Options>(options)?)));
+        .and_then(|function| {
+            let options = parse2::<Options>(options)?;
+            options.check(kind).map(|()| (function, options))
+        });
     match parsed {
         Ok((function, options)) => function.run_by(kind, &options),
         Err(errors) => {
@@ -152,13 +155,21 @@ impl Function {
             .procs
             .as_ref()
             .map(|n| quote_spanned!(site=> .procs(#n)));
+        let virtual_time = options
+            .virtual_time
+            .as_ref()
+            .map(|_| quote_spanned!(site=> .virtual_time()));
+        let seed = options
+            .seed
+            .as_ref()
+            .map(|(_, n)| quote_spanned!(site=> .seed(#n)));
         quote_spanned! {site=>
             #test
             #(#attributes)*
             #visibility #outer {
                 async fn #name() #output #body
 
-                let setup = #private::Setup::#setup()#procs;
+                let setup = #private::Setup::#setup()#procs #virtual_time #seed;
                 {
                     #[allow(unused_imports)]
                     use #private::{ViaBlockOn as _, ViaGo as _};
@@ -190,6 +201,8 @@ impl Function {
 struct Options {
     procs: Option<Expr>,
     krate: Option<Path>,
+    virtual_time: Option<Ident>,
+    seed: Option<(Ident, Expr)>,
 }
 
 impl Parse for Options {
@@ -206,29 +219,7 @@ impl Parse for Options {
                     Error::new(e.span(), "expected a path: `crate = path::to::gosched`")
                 })?);
             } else {
-                let key: Ident = input
-                    .parse()
-                    .map_err(|e| Error::new(e.span(), "expected `procs = N` or `crate = path`"))?;
-                if key != "procs" {
-                    let message =
-                        format!("unknown option `{key}`: there are `procs = N` and `crate = path`");
-                    return Err(Error::new_spanned(key, message));
-                }
-                if !input.peek(Token![=]) {
-                    return Err(Error::new_spanned(
-                        key,
-                        "`procs` takes a number: `procs = N`",
-                    ));
-                }
-                input.parse::<Token![=]>()?;
-                if options.procs.is_some() {
-                    return Err(Error::new_spanned(key, "the option `procs` is given twice"));
-                }
-                let number: Expr = input.parse()?;
-                if is_zero(&number) {
-                    return Err(Error::new_spanned(number, "`procs` is 1 or more"));
-                }
-                options.procs = Some(number);
+                options.named(input)?;
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -238,10 +229,85 @@ impl Parse for Options {
     }
 }
 
-fn is_zero(expr: &Expr) -> bool {
-    let Expr::Lit(lit) = expr else { return false };
+impl Options {
+    /// An option with a name.
+    fn named(&mut self, input: ParseStream) -> Result<()> {
+        let key: Ident = input
+            .parse()
+            .map_err(|e| Error::new(e.span(), "expected `procs = N` or `crate = path`"))?;
+        let twice = |key: &Ident| {
+            let message = format!("the option `{key}` is given twice");
+            Err(Error::new_spanned(key, message))
+        };
+        match key.to_string().as_str() {
+            "procs" => {
+                let number = value_of(&key, input)?;
+                if self.procs.is_some() {
+                    return twice(&key);
+                }
+                if literal(&number) == Some("0") {
+                    return Err(Error::new_spanned(number, "`procs` is 1 or more"));
+                }
+                self.procs = Some(number);
+            }
+            "seed" => {
+                let number = value_of(&key, input)?;
+                if self.seed.is_some() {
+                    return twice(&key);
+                }
+                self.seed = Some((key, number));
+            }
+            "virtual_time" if input.peek(Token![=]) => {
+                let message = "`virtual_time` takes no value: it is on where it stands";
+                return Err(Error::new_spanned(key, message));
+            }
+            "virtual_time" if self.virtual_time.is_some() => return twice(&key),
+            "virtual_time" => self.virtual_time = Some(key),
+            _ => {
+                let message = format!(
+                    "unknown option `{key}`: there are `procs = N` and `crate = path`, and in a test \
+                     `virtual_time` and `seed = N`"
+                );
+                return Err(Error::new_spanned(key, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// What goes with what.
+    fn check(&self, kind: Kind) -> Result<()> {
+        if let (Kind::Main, Some(key)) = (kind, &self.virtual_time) {
+            let message = "virtual time is for tests: `#[gosched::test(virtual_time)]`";
+            return Err(Error::new_spanned(key, message));
+        }
+        if let (Some((key, _)), None) = (&self.seed, &self.virtual_time) {
+            let message = "`seed` goes with `virtual_time`, in a test";
+            return Err(Error::new_spanned(key, message));
+        }
+        if let (Some(procs), Some(_)) = (&self.procs, &self.virtual_time) {
+            if literal(procs).is_some_and(|n| n != "1") {
+                let message = "there is one P where time is virtual: leave `procs` out";
+                return Err(Error::new_spanned(procs, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn value_of(key: &Ident, input: ParseStream) -> Result<Expr> {
+    if !input.peek(Token![=]) {
+        let message = format!("`{key}` takes a number: `{key} = N`");
+        return Err(Error::new_spanned(key, message));
+    }
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+/// The digits of an integer that stands there as such.
+fn literal(expr: &Expr) -> Option<&str> {
+    let Expr::Lit(lit) = expr else { return None };
     let syn::Lit::Int(int) = &lit.lit else {
-        return false;
+        return None;
     };
-    int.base10_digits() == "0"
+    Some(int.base10_digits())
 }

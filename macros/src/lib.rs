@@ -78,6 +78,12 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 /// standard `#[test]`. `#[should_panic]`, `#[ignore]` and tests that return a `Result` work as ever.
 /// If all goroutines come to wait for each other, for ever, the test fails and shows them (on Linux).
 ///
+/// Two options more:
+///
+/// - `virtual_time`: when all goroutines wait for each other or for time, the clock jumps to the next timer, so
+///   a test of minutes takes none. There is one P then. The module `gosched::testing` says what follows that clock.
+/// - `seed = N`, beside it: repeats what `select!` draws. A test that panics names its seed.
+///
 /// Go equivalent: `func TestXxx(t *testing.T)`, which Go too runs in a goroutine.
 ///
 /// # Panics
@@ -91,6 +97,19 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 /// async fn a_goroutine_gives_its_result_to_who_waits() {
 ///     let handle = gosched::go(async { 6 * 7 });
 ///     assert_eq!(handle.await.unwrap(), 42);
+/// }
+/// # fn main() {}
+/// ```
+///
+/// ```
+/// use gosched::time;
+/// use std::time::Duration;
+///
+/// #[gosched::test(virtual_time)]
+/// async fn a_day_passes() {
+///     let start = time::now();
+///     time::sleep(Duration::from_secs(86_400)).await;
+///     assert_eq!(time::now() - start, Duration::from_secs(86_400));
 /// }
 /// # fn main() {}
 /// ```

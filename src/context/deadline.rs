@@ -20,6 +20,7 @@ use super::cancel::CancelFunc;
 use super::error::{Cause, ContextError, into_cause};
 use super::handle::Context;
 use super::tree::{End, Kind, Node, Origin};
+use crate::runtime::clock;
 use crate::time::{CallTimer, call_at};
 
 /// When a scope ends by itself; shared with those below that have no earlier one.
@@ -73,7 +74,7 @@ impl Context {
     /// });
     /// ```
     pub fn with_timeout(&self, timeout: Duration) -> (Self, CancelFunc) {
-        let now = Instant::now();
+        let now = clock::instant();
         self.timed(now, now.checked_add(timeout), Some(timeout), None)
     }
 
@@ -95,7 +96,7 @@ impl Context {
     /// assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
     /// ```
     pub fn with_deadline(&self, deadline: Instant) -> (Self, CancelFunc) {
-        self.timed(Instant::now(), Some(deadline), None, None)
+        self.timed(clock::instant(), Some(deadline), None, None)
     }
 
     /// [`with_timeout`](Self::with_timeout), with `cause` as the cause when the time is up.
@@ -119,7 +120,7 @@ impl Context {
         timeout: Duration,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> (Self, CancelFunc) {
-        let now = Instant::now();
+        let now = clock::instant();
         let deadline = now.checked_add(timeout);
         self.timed(now, deadline, Some(timeout), Some(into_cause(cause)))
     }
@@ -145,7 +146,7 @@ impl Context {
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> (Self, CancelFunc) {
         let cause = into_cause(cause);
-        self.timed(Instant::now(), Some(deadline), None, Some(cause))
+        self.timed(clock::instant(), Some(deadline), None, Some(cause))
     }
 
     /// `deadline` is `None` for never; `timeout` is how the caller put it.

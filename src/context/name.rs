@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::deadline::Deadline;
 use super::handle::Context;
 use super::tree::{Kind, Node, Origin};
+use crate::runtime::clock;
 
 /// The lineage in Go's words: `context.Background.WithCancel.WithTimeout(3s [2.9s])`, where the
 /// brackets hold what is left. A deadline is shown in UTC by today's clock. Of values only
@@ -80,7 +81,7 @@ struct Left(Instant);
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let now = Instant::now();
+        let now = clock::instant();
         match self.0.checked_duration_since(now) {
             Some(left) => write!(f, "{left:?}"),
             None => write!(f, "-{:?}", now.duration_since(self.0)),
@@ -90,7 +91,7 @@ impl fmt::Display for Left {
 
 /// What the clock on the wall shows at `instant`, if it is not set meanwhile.
 fn wall_clock(instant: Instant) -> Option<SystemTime> {
-    let (now, wall) = (Instant::now(), SystemTime::now());
+    let (now, wall) = (clock::instant(), SystemTime::now());
     match instant.checked_duration_since(now) {
         Some(left) => wall.checked_add(left),
         None => wall.checked_sub(now.duration_since(instant)),

@@ -8,7 +8,7 @@
 //!    up; or it is left to who receives to the end (`Begun`), when the context is done or the input
 //!    panics.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Stage;
 use super::crew::{Crew, Outlet};
@@ -87,21 +87,21 @@ async fn collect<T>(input: Stage<T>, out: Outlet<Vec<T>>, max: usize, max_wait: 
         let Some(first) = out.next(&input).await else {
             return;
         };
-        let due = Instant::now().checked_add(max_wait);
+        let due = time::now().checked_add(max_wait);
         let mut begun = Begun {
             values: vec![first],
             out: &out,
         };
         while begun.values.len() < max {
             // Looked at here, an input that always has values cannot put the end off.
-            if due.is_some_and(|due| due <= Instant::now()) {
+            if due.is_some_and(|due| due <= time::now()) {
                 break;
             }
             let value = select! {
                 biased;
                 value = input.recv() => value,
                 _ = out.ctx().done() => None,
-                _ = time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => break,
+                _ = time::sleep_until(due.unwrap_or_else(time::now)), if due.is_some() => break,
             };
             match value {
                 Some(value) => begun.values.push(value),

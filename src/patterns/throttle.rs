@@ -77,7 +77,7 @@ async fn pass<T>(input: Stage<T>, out: Outlet<T>, n: usize, period: Duration) {
             let oldest: Option<Instant> = sent.pop_front();
             let due = oldest.and_then(|oldest| oldest.checked_add(period));
             let done = select! {
-                _ = time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => false,
+                _ = time::sleep_until(due.unwrap_or_else(time::now)), if due.is_some() => false,
                 _ = out.ctx().done() => true,
             };
             if done {
@@ -87,6 +87,6 @@ async fn pass<T>(input: Stage<T>, out: Outlet<T>, n: usize, period: Duration) {
         if !out.emit(value).await {
             return;
         }
-        sent.push_back(Instant::now());
+        sent.push_back(time::now());
     }
 }

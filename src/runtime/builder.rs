@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::deadlock::DeadlockPolicy;
-use super::g::GoPanic;
+use super::g::{COUNTS_LATE, GoPanic};
 use super::handle::Runtime;
 use super::sched::{Config, Sched};
 use super::schedtrace::Wish;
@@ -19,6 +19,8 @@ const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
 const DEFAULT_HOG_THRESHOLD: Duration = Duration::from_millis(10);
 /// As much as Linux gives a program's first thread. It is address space; memory is what was touched.
 const DEFAULT_STACK_SIZE: usize = if usize::BITS < 64 { 2 << 20 } else { 8 << 20 };
+/// At the least, where a turn must not end because the machine is loaded.
+const VIRTUAL_HOG_THRESHOLD: Duration = Duration::from_secs(1);
 
 type Hook = Arc<dyn Fn(&GoPanic<'_>) + Send + Sync>;
 
@@ -46,6 +48,8 @@ pub struct Builder {
     deadlock: DeadlockPolicy,
     under_harness: bool,
     on_panic: Option<Hook>,
+    virtual_time: bool,
+    seed: Option<u64>,
 }
 
 impl Builder {
@@ -61,6 +65,8 @@ impl Builder {
             deadlock: DeadlockPolicy::default(),
             under_harness: false,
             on_panic: None,
+            virtual_time: false,
+            seed: None,
         }
     }
 
@@ -257,6 +263,77 @@ impl Builder {
         self
     }
 
+    /// The runtime's time is virtual: when all its goroutines wait for each other or for time, its clock jumps
+    /// to the next timer. Default: `false`.
+    ///
+    /// The [`testing`](crate::testing) module says what follows that clock and what holds it. It moves only while a
+    /// thread is in [`block_on`](Runtime::block_on) of this runtime. There is one P, so
+    /// goroutines run in an order that is repeated with the same [`seed`](Builder::seed). A goroutine that does
+    /// not come to an `.await` is asked to yield, and loses its P, no earlier than after a second of real time.
+    ///
+    /// Go: `synctest.Test`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    /// use gosched::time;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let rt = Runtime::builder().virtual_time(true).build()?;
+    /// let (began, hour) = (Instant::now(), Duration::from_secs(3600));
+    /// rt.block_on(async {
+    ///     let start = time::now();
+    ///     time::sleep(hour).await;
+    ///     assert_eq!(time::now() - start, hour);
+    /// });
+    /// assert!(began.elapsed() < hour);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn virtual_time(&mut self, on: bool) -> &mut Self {
+        self.virtual_time = on;
+        self
+    }
+
+    /// What `select!` draws its order from in a runtime with [virtual time](Builder::virtual_time). Default:
+    /// another one for each runtime.
+    ///
+    /// The order of goroutines needs no seed: with one P and a clock that moves only when all wait, it follows from
+    /// what they do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gosched::runtime::Runtime;
+    /// use gosched::{chan, select};
+    ///
+    /// let draws = |seed| {
+    ///     let rt = Runtime::builder().virtual_time(true).seed(seed).build().unwrap();
+    ///     let drawn = rt.handle().go(async {
+    ///         let ((a, left), (b, right)) = (chan::<()>(0), chan::<()>(0));
+    ///         drop((a, b)); // both are closed, and so always ready
+    ///         let mut drawn = 0_u64;
+    ///         for _ in 0..64 {
+    ///             drawn = drawn << 1 | select! { _ = left.recv() => 0, _ = right.recv() => 1 };
+    ///         }
+    ///         drawn
+    ///     });
+    ///     rt.block_on(drawn).unwrap()
+    /// };
+    /// assert_eq!(draws(7), draws(7));
+    /// assert_ne!(draws(7), draws(8));
+    /// ```
+    pub fn seed(&mut self, seed: u64) -> &mut Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The seed where time is virtual, chosen now if it was not before.
+    pub(super) fn choose_seed(&mut self) -> Option<u64> {
+        self.virtual_time
+            .then(|| *self.seed.get_or_insert_with(|| fastrand::u64(..)))
+    }
+
     /// The process's first thread is the test harness's, and waits for the test.
     pub(super) fn under_harness(&mut self) -> &mut Self {
         self.under_harness = true;
@@ -295,7 +372,9 @@ impl Builder {
     /// When the operating system gives no poller or thread; and `InvalidInput` when there would be more
     /// than 8192 Ps, or when `GOMAXPROCS` in the environment is not a positive number and
     /// [`procs`](Builder::procs) was not called, or when `GODEBUG` has a `schedtrace` or `scheddetail` that
-    /// makes no sense (see [`debug`](crate::debug#schedtrace)).
+    /// makes no sense (see [`debug`](crate::debug#schedtrace)); and when [`virtual_time`](Builder::virtual_time) is
+    /// asked for with more than one P or with [`library_threads`](Builder::library_threads), or a
+    /// [`seed`](Builder::seed) without it. `Unsupported` for virtual time where a pointer has not 64 bits.
     ///
     /// # Examples
     ///
@@ -310,7 +389,9 @@ impl Builder {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn build(&self) -> io::Result<Runtime> {
+        self.check_virtual_time()?;
         let procs = match self.procs {
+            _ if self.virtual_time => 1,
             Some(n) if n > MAX_PROCS => return Err(too_many(format!("procs({n})"))),
             Some(n) => n,
             None => default_procs(std::env::var_os("GOMAXPROCS").as_deref())?,
@@ -332,7 +413,11 @@ impl Builder {
             thread_stack_size,
             max_threads: self.max_threads,
             thread_keep_alive: self.thread_keep_alive,
-            hog_threshold: self.hog_threshold,
+            hog_threshold: if self.virtual_time {
+                self.hog_threshold.max(VIRTUAL_HOG_THRESHOLD)
+            } else {
+                self.hog_threshold
+            },
             library_threads: self.library_threads,
             trace,
             deadlock: self.deadlock,
@@ -341,8 +426,41 @@ impl Builder {
                 let boxed: super::sched::PanicHook = Box::new(move |panic| hook(panic));
                 boxed
             }),
+            virtual_time: self
+                .virtual_time
+                .then(|| self.seed.unwrap_or_else(|| fastrand::u64(..))),
         })
         .map(Runtime::new)
+    }
+}
+
+impl Builder {
+    fn check_virtual_time(&self) -> io::Result<()> {
+        let invalid = |what: String| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        if !self.virtual_time {
+            return match self.seed {
+                Some(seed) => invalid(format!(
+                    "seed({seed}): only a runtime with virtual time has a seed"
+                )),
+                None => Ok(()),
+            };
+        }
+        if let Some(n) = self.procs.filter(|&n| n != 1) {
+            return invalid(format!("procs({n}): a runtime with virtual time has one P"));
+        }
+        if self.library_threads > 0 {
+            return invalid(format!(
+                "library_threads({}): nobody knows what they wait for, so virtual time would never go on",
+                self.library_threads
+            ));
+        }
+        if !COUNTS_LATE {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "virtual time needs pointers of 64 bits",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -355,6 +473,8 @@ impl fmt::Debug for Builder {
             .field("hog_threshold", &self.hog_threshold)
             .field("library_threads", &self.library_threads)
             .field("deadlock", &self.deadlock)
+            .field("virtual_time", &self.virtual_time)
+            .field("seed", &self.seed)
             .finish_non_exhaustive()
     }
 }

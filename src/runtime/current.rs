@@ -99,6 +99,16 @@ pub(crate) fn sched() -> Option<Arc<Sched>> {
     }
 }
 
+/// What the runtime says that this thread works for.
+pub(crate) fn with_sched<R>(ask: impl FnOnce(&Sched) -> R) -> Option<R> {
+    if let Some(m) = m() {
+        return Some(ask(&m.sched));
+    }
+    let entered = CURRENT.try_with(|c| c.entered.get()).unwrap_or(ptr::null());
+    // SAFETY: `Entered` keeps an Arc of it alive, on the stack of this thread.
+    unsafe { entered.as_ref() }.map(ask)
+}
+
 /// Makes this thread an M until the returned guard is dropped.
 pub(crate) fn become_m(m: &M) -> impl Drop + use<> {
     struct Guard(PhantomData<*const ()>);

@@ -183,7 +183,8 @@ pub fn num_cpu() -> usize {
 ///
 /// # Panics
 ///
-/// When the default runtime is needed and cannot be started.
+/// When the default runtime is needed and cannot be started; and when `n` is above 1 in a runtime with
+/// [virtual time](crate::testing).
 ///
 /// # Examples
 ///

@@ -62,8 +62,23 @@ impl Setup {
         self
     }
 
+    /// The option `virtual_time`.
+    #[must_use]
+    pub fn virtual_time(mut self) -> Self {
+        self.builder.virtual_time(true);
+        self
+    }
+
+    /// The option `seed = n`.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.builder.seed(seed);
+        self
+    }
+
     #[track_caller]
-    fn build(self) -> Started {
+    fn build(mut self) -> Started {
+        let seed = self.builder.choose_seed();
         #[cfg(unix)]
         if self.program {
             super::sigquit::install();
@@ -72,6 +87,7 @@ impl Setup {
             Ok(runtime) => Started {
                 runtime: Some(runtime),
                 program: self.program,
+                seed,
             },
             Err(error) => panic!("the runtime could not be started: {error}"),
         }
@@ -83,6 +99,19 @@ struct Started {
     /// There until the drop.
     runtime: Option<Runtime>,
     program: bool,
+    /// Where time is virtual.
+    seed: Option<u64>,
+}
+
+impl Started {
+    /// The test has failed: says how it is run again.
+    fn tell_seed(&mut self) {
+        if let Some(seed) = self.seed.take() {
+            eprintln!(
+                "virtual time: the same order again with #[gosched::test(virtual_time, seed = {seed})]"
+            );
+        }
+    }
 }
 
 impl Deref for Started {
@@ -95,6 +124,9 @@ impl Deref for Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tell_seed();
+        }
         if let (Some(runtime), true) = (self.runtime.take(), self.program) {
             runtime.shutdown_timeout(LEAVE);
         }
@@ -179,7 +211,8 @@ impl OnThisThread {
 
 /// The main goroutine gave no output: it panicked, or left by `goexit`.
 #[track_caller]
-fn ended_early(started: Started, error: JoinError) -> ! {
+fn ended_early(mut started: Started, error: JoinError) -> ! {
+    started.tell_seed();
     if error.is_panic() {
         drop(started);
         resume_unwind(error.into_panic());

@@ -81,6 +81,7 @@
 //! and timers, `m` the thread, `sched` what all share, `netpoll` the poller, `sysmon` the watcher.
 
 mod builder;
+pub(crate) mod clock;
 pub(crate) mod coop;
 pub(crate) mod current;
 mod deadlock;
@@ -118,7 +119,7 @@ pub(crate) use handle::default_sched;
 pub use handle::{Handle, Runtime, block_on};
 pub use metrics::{Metrics, metrics};
 pub(crate) use p::now;
-pub(crate) use sched::arm_timer;
+pub(crate) use sched::{Sched, arm_timer};
 #[cfg(feature = "stack-growth")]
 pub use stack::grow_stack;
 pub(crate) use surely::go_surely;

@@ -181,13 +181,19 @@ impl Sysmon {
     fn look(&self, sched: &Sched, seen: &mut Vec<Seen>) -> bool {
         let at = now();
         wait::set_clock(at);
-        let slice = SLICE.min(self.threshold / 2);
+        // Where time is virtual the order of turns must not depend on the real one.
+        let real = sched.clock.is_none();
+        let slice = if real {
+            SLICE.min(self.threshold / 2)
+        } else {
+            self.threshold / 2
+        };
         let (mut acted, mut waiting) = (false, sched.injector_len() > 0);
         for (i, p) in sched.all_ps().enumerate() {
             if i == seen.len() {
                 seen.push(Seen::default());
             }
-            if p.timers.next() != NEVER && p.timers.next().saturating_add(LATE) < at {
+            if real && p.timers.next() != NEVER && p.timers.next().saturating_add(LATE) < at {
                 acted |= p.timers.run_due(at);
             }
             let tick = p.tick();
@@ -198,7 +204,7 @@ impl Sysmon {
             waiting |= !p.runq.steal().is_empty();
             let stuck_for = at.saturating_sub(seen[i].since);
             // A yield costs little: where others wait, it is asked for early.
-            let slice = if waiting {
+            let slice = if waiting && real {
                 slice.min(SLICE_WAITED)
             } else {
                 slice
@@ -214,6 +220,9 @@ impl Sysmon {
                     acted = true;
                 }
             }
+        }
+        if !real {
+            return acted;
         }
         let unpolled = if sched.netpoll.is_free() {
             sched.netpoll.age()

@@ -105,10 +105,13 @@ impl Blocked {
         // Ordering: Release pairs with the Acquire in `sleeps_for_ours`: what the poll did is visible.
         this.asleep.store(true, Ordering::Release);
         // Ordering: Acquire pairs with the Release in `Unpark::wake`.
-        while !this.woken.swap(false, Ordering::Acquire) && !enough() {
+        while !this.woken.load(Ordering::Acquire) && !enough() {
             park();
         }
         this.asleep.store(false, Ordering::Release);
+        // Last, or the thread would look asleep when it is not. Ordering: Release pairs with the Acquire in
+        // `sleeps_for_ours`, Acquire as above.
+        this.woken.swap(false, Ordering::AcqRel);
         let verdict = this.verdict().take();
         if let Some(verdict) = verdict {
             panic!("{verdict}");
@@ -152,8 +155,9 @@ impl Unpark {
 
     /// True when the thread sleeps, and all wakers that there are of it lie in waiting places of ours.
     pub(crate) fn sleeps_for_ours(self: &Arc<Self>) -> bool {
-        // Ordering: see `sleep`.
-        let sleeps = self.asleep.load(Ordering::Acquire) && !self.woken.load(Ordering::Acquire);
+        // Ordering: see `sleep_by`. In this order: whoever sees that the thread took a wake-up back sees that
+        // it is awake.
+        let sleeps = !self.woken.load(Ordering::Acquire) && self.asleep.load(Ordering::Acquire);
         // The thread's own count and the caller's. Ordering: `own` is raised after the count and lowered before
         // it, so that a waker on its way counts as a stranger's.
         let own = self.own.load(Ordering::Acquire);
@@ -170,6 +174,23 @@ impl Unpark {
 /// Every thread that is in `block_on` now.
 pub(crate) fn blocked() -> Vec<Arc<Unpark>> {
     all().iter().filter_map(Weak::upgrade).collect()
+}
+
+/// How often the threads in `block_on` of that runtime have gone to sleep; `None` when one of them does not
+/// sleep, or may be woken by somebody else, or there is none.
+pub(crate) fn sleeps_of(sched: &Sched) -> Option<usize> {
+    let mut sleeps = None;
+    // One at a time, under the lock: a count that another looker holds would be taken for a waker's.
+    for thread in all().iter() {
+        let Some(thread) = thread.upgrade().filter(|thread| thread.is_of(sched)) else {
+            continue;
+        };
+        if !thread.sleeps_for_ours() {
+            return None;
+        }
+        sleeps = Some(sleeps.unwrap_or(0) + thread.sleeps());
+    }
+    sleeps
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);

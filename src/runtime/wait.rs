@@ -30,12 +30,13 @@ pub(crate) enum WaitReason {
     Sleep,
     WaitGroup,
     Join,
+    Settle,
     /// In `block_in_place`: it does not wait for a wake-up, but has no P.
     Syscall,
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 11] = [
+    const ALL: [WaitReason; 12] = [
         WaitReason::ChanReceive,
         WaitReason::ChanSend,
         WaitReason::ChanReceiveNil,
@@ -46,6 +47,7 @@ impl WaitReason {
         WaitReason::Sleep,
         WaitReason::WaitGroup,
         WaitReason::Join,
+        WaitReason::Settle,
         WaitReason::Syscall,
     ];
 
@@ -62,6 +64,7 @@ impl WaitReason {
             WaitReason::Sleep => "sleep",
             WaitReason::WaitGroup => "sync.WaitGroup.Wait",
             WaitReason::Join => "join",
+            WaitReason::Settle => "synctest.Wait",
             WaitReason::Syscall => "syscall",
         }
     }

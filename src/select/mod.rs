@@ -48,6 +48,7 @@ mod macros;
 pub use any::{RecvAny, recv_any};
 pub(crate) use chan_arm::{ChanArm, ChanOp};
 pub use dynamic::{Running, Select};
+pub(crate) use order::{draws, set_draws};
 
 /// What `select!` expands to. Not for use by hand, and free to change.
 #[doc(hidden)]

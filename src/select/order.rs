@@ -81,15 +81,37 @@ fn below(n: usize) -> usize {
     (((random() >> 32) * n as u64) >> 32) as usize
 }
 
+#[cfg(not(loom))]
+thread_local! {
+    /// Where the thread's draws stand; 0 before the first.
+    static STATE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Where this thread's draws stand, for a runtime that repeats them (`runtime/clock.rs`).
+pub(crate) fn draws() -> u64 {
+    #[cfg(not(loom))]
+    return STATE.get();
+    #[cfg(loom)]
+    return 1;
+}
+
+/// From now on this thread draws what comes after `at`.
+pub(crate) fn set_draws(at: u64) {
+    #[cfg(not(loom))]
+    STATE.set(if at == 0 { ZERO } else { at });
+    #[cfg(loom)]
+    let _ = at;
+}
+
+/// In place of a state of 0, which says that nothing was drawn yet.
+#[cfg(not(loom))]
+const ZERO: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// The next number of the thread's own generator (Wang Yi's wyrand): there is one draw in almost every
 /// select, and a general one costs as much as the rest of it.
 #[cfg(not(loom))]
 #[inline]
 fn random() -> u64 {
-    use std::cell::Cell;
-    thread_local! {
-        static STATE: Cell<u64> = const { Cell::new(0) };
-    }
     let mut state = STATE.get();
     if state == 0 {
         state = seed();

@@ -9,9 +9,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::runtime::arm_timer;
-use crate::runtime::p::{Action, NEVER, Nanos, TimerNode, nanos, now};
+use crate::runtime::p::{Action, NEVER, Nanos, TimerNode, nanos};
 use crate::runtime::wake::keep;
+use crate::runtime::{arm_timer, clock};
 
 pub(super) struct Alarm {
     node: TimerNode,
@@ -23,7 +23,7 @@ pub(super) struct Alarm {
 
 /// The deadline `d` from now; `None` = never.
 pub(super) fn deadline(d: Duration) -> Option<Instant> {
-    Instant::now().checked_add(d)
+    clock::instant().checked_add(d)
 }
 
 /// A deadline on the process's clock; none is `NEVER`.
@@ -55,7 +55,7 @@ impl Alarm {
     pub(super) fn look(self: Pin<&mut Self>) -> bool {
         // SAFETY: nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
-        let is_due = this.when != NEVER && now() >= this.when;
+        let is_due = this.when != NEVER && clock::now() >= this.when;
         this.not_due = !is_due;
         is_due
     }
@@ -85,7 +85,7 @@ impl Alarm {
                 this.armed = false;
             }
             // Also after it fired: the runtime whose heap it was in may have shut down early.
-            if !std::mem::take(&mut this.not_due) && now() >= this.when {
+            if !std::mem::take(&mut this.not_due) && clock::now() >= this.when {
                 return Poll::Ready(());
             }
             this.armed = true;

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::runtime::clock::{self, Virtual};
 use crate::runtime::p::{Action, TimerNode, nanos, now};
 use crate::runtime::{Handle, JoinHandle, arm_timer};
 
@@ -28,6 +29,8 @@ trait Stop: Send + Sync {
 struct Order<F> {
     node: TimerNode,
     when: Instant,
+    /// Where it is a virtual clock's; that may stop before.
+    clock: Option<Arc<Virtual>>,
     state: Mutex<State<F>>,
 }
 
@@ -43,6 +46,7 @@ pub(crate) fn call_at<F: FnOnce() + Send + 'static>(when: Instant, f: F) -> Call
     let order = Arc::pin(Order {
         node: TimerNode::new(),
         when,
+        clock: clock::current_virtual(),
         state: Mutex::new(State {
             callback: Some(f),
             rest: None,
@@ -63,12 +67,16 @@ impl<F: FnOnce() + Send + 'static> Order<F> {
     }
 
     /// A heap that closes (its runtime shuts down) fires early: then a goroutine of the default runtime waits for
-    /// the rest of the time.
+    /// the rest of the time. Of virtual time there is no rest.
     fn fired(self: Pin<Arc<Self>>) {
-        if now() < nanos(self.when) {
-            return self.retry();
+        let when = nanos(self.when);
+        match &self.clock {
+            None if now() < when => self.retry(),
+            Some(clock) if clock.now() < when => {
+                self.stop();
+            }
+            _ => self.call(),
         }
-        self.call();
     }
 
     fn call(&self) {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use pin_project::pin_project;
 
-use super::alarm::Alarm;
+use super::alarm::{Alarm, deadline};
+use crate::runtime::clock;
 use crate::runtime::wait::{self, WaitReason};
 
 /// Ticks every `d`. Go's `time.Ticker`.
@@ -57,7 +58,7 @@ impl Ticker {
         assert!(!d.is_zero(), "Ticker: the period must not be zero");
         Ticker {
             period: d,
-            next: Instant::now().checked_add(d),
+            next: deadline(d),
         }
     }
 
@@ -134,7 +135,7 @@ impl Ticker {
     /// Takes the tick that is due.
     fn take(&mut self) -> Option<Instant> {
         let due = self.next?;
-        let late = Instant::now().saturating_duration_since(due);
+        let late = clock::instant().saturating_duration_since(due);
         // The phase is kept: the next tick is a whole number of periods after this one. Counted in
         // nanoseconds, for the number of periods missed may be beyond `u32`.
         let phase = late.as_nanos() % self.period.as_nanos();

@@ -24,4 +24,22 @@ async fn a_number() {}
 #[gosched::test(flavor = "multi_thread")]
 async fn of_another() {}
 
+#[gosched::main(virtual_time)]
+async fn no_test() {}
+
+#[gosched::test(virtual_time = true)]
+async fn a_value() {}
+
+#[gosched::test(virtual_time, virtual_time)]
+async fn virtual_twice() {}
+
+#[gosched::test(virtual_time, procs = 2)]
+async fn two_ps() {}
+
+#[gosched::test(seed = 7)]
+async fn a_seed_for_nothing() {}
+
+#[gosched::test(virtual_time, seed)]
+async fn no_seed() {}
+
 fn main() {}

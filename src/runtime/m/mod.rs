@@ -146,6 +146,9 @@ impl M {
     /// Takes over a P.
     pub(crate) fn acquire(&self, p: &P) {
         debug_assert!(self.p.get().is_null());
+        if let Some(clock) = &self.sched.clock {
+            clock.begin_run(p);
+        }
         current::set_preempt_flag(Some(p.preempt_flag()));
         self.p.set(ptr::from_ref(p));
         // Last: sysmon may take it back from here on.
@@ -155,6 +158,9 @@ impl M {
     /// Gives the P up; what becomes of it is the caller's business.
     pub(crate) fn release(&self) -> Option<&P> {
         let released = self.with_p(|p| {
+            if let Some(clock) = &self.sched.clock {
+                clock.end_run();
+            }
             p.set_owner(None);
             p
         });

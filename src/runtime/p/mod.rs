@@ -3,6 +3,7 @@
 //! A P owns a local run queue (`runq`) and a heap of timers (`timers`). An M must own a P to run
 //! goroutines; P and M are separate, so that the P of an M that blocks can go on with another.
 
+mod in_order;
 mod timerq;
 mod timers;
 
@@ -15,7 +16,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 pub(crate) use runq::Runq;
-pub(crate) use timers::{Action, NEVER, Nanos, TimerHeap, TimerNode, nanos, now};
+pub(crate) use timers::{Action, NEVER, Nanos, TimerHeap, TimerNode, instant, nanos, now};
 
 use super::g::Header;
 use super::m::M;
@@ -54,11 +55,12 @@ unsafe impl Send for P {}
 unsafe impl Sync for P {}
 
 impl P {
-    pub(crate) fn new(id: usize) -> P {
+    /// `virtual_time`: its timers are those of a virtual clock.
+    pub(crate) fn new(id: usize, virtual_time: bool) -> P {
         P {
             id,
             runq: Runq::new(),
-            timers: TimerHeap::acquire(),
+            timers: TimerHeap::acquire(virtual_time),
             tick: AtomicU32::new(0),
             next_runs: Cell::new(0),
             preempt: AtomicBool::new(false),
@@ -75,6 +77,15 @@ impl P {
         let tick = self.tick.load(Ordering::Relaxed).wrapping_add(1);
         self.tick.store(tick, Ordering::Relaxed);
         tick
+    }
+
+    /// Owner: goes on to the next multiple of `turns`, and so to where all that is done once in so many of them
+    /// begins anew. Not back to 0: sysmon would take a number that it knows for standing still.
+    pub(crate) fn align(&self, turns: u32) {
+        let rest = turns - self.tick() % turns;
+        let tick = self.tick().checked_add(rest).unwrap_or(0);
+        self.tick.store(tick, Ordering::Relaxed);
+        self.next_runs.set(0);
     }
 
     pub(crate) fn tick(&self) -> u32 {

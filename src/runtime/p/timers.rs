@@ -24,10 +24,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::runtime::wake::{keep, wakes_same};
 
+use super::in_order::InOrder;
 use super::timerq::{OUT, Queue};
 
 /// Nanoseconds on the process's clock; `NEVER` is no deadline at all.
@@ -43,6 +44,11 @@ fn epoch() -> Instant {
 #[inline]
 pub(crate) fn now() -> Nanos {
     nanos(Instant::now())
+}
+
+/// The instant at `at` on the process's clock.
+pub(crate) fn instant(at: Nanos) -> Instant {
+    epoch() + Duration::from_nanos(at)
 }
 
 /// `instant` on the process's clock; what lies before its beginning is 0.
@@ -134,7 +140,7 @@ impl TimerNode {
             return false;
         }
         // SAFETY: the caller's promise.
-        unsafe { entries.queue.push(&raw const *self, when) };
+        unsafe { entries.push(&raw const *self, when) };
         heap.publish(&entries)
     }
 
@@ -143,7 +149,7 @@ impl TimerNode {
         let heap = self.heap.get()?;
         let mut entries = heap.lock();
         // SAFETY: it is alive: this is it.
-        if !unsafe { entries.queue.remove(self) } {
+        if !unsafe { entries.remove(self) } {
             return None;
         }
         let _ = heap.publish(&entries);
@@ -188,7 +194,47 @@ impl TimerNode {
 
 struct Entries {
     queue: Queue,
+    /// In place of `queue`, where time is virtual.
+    in_order: Option<InOrder>,
     closed: bool,
+}
+
+impl Entries {
+    /// # Safety
+    /// As for `Queue::push`.
+    unsafe fn push(&mut self, node: *const TimerNode, when: Nanos) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match &mut self.in_order {
+                None => self.queue.push(node, when),
+                Some(queue) => queue.push(node, when),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for `Queue::remove`.
+    unsafe fn remove(&mut self, node: &TimerNode) -> bool {
+        match &mut self.in_order {
+            // SAFETY: the caller's promise.
+            None => unsafe { self.queue.remove(node) },
+            Some(queue) => queue.remove(node),
+        }
+    }
+
+    fn pop_due(&mut self, now: Nanos) -> Option<*const TimerNode> {
+        match &mut self.in_order {
+            None => self.queue.pop_due(now),
+            Some(queue) => queue.pop_due(now),
+        }
+    }
+
+    fn earliest(&self) -> Nanos {
+        match &self.in_order {
+            None => self.queue.earliest(),
+            Some(queue) => queue.earliest(),
+        }
+    }
 }
 
 // SAFETY: the nodes are alive while they are in the queue (timers I2) and accessed under its lock.
@@ -211,20 +257,25 @@ static SPARE: Mutex<Vec<&'static TimerHeap>> = Mutex::new(Vec::new());
 const BATCH: usize = 32;
 
 impl TimerHeap {
-    /// A heap for a P of a new runtime.
-    pub(crate) fn acquire() -> &'static TimerHeap {
+    /// A heap for a P of a new runtime; `in_order` where its time is virtual.
+    pub(crate) fn acquire(in_order: bool) -> &'static TimerHeap {
         let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let heap = spare.unwrap_or_else(|| {
             Box::leak(Box::new(TimerHeap {
                 entries: Mutex::new(Entries {
                     queue: Queue::new(),
+                    in_order: None,
                     closed: false,
                 }),
                 next: AtomicU64::new(NEVER),
                 firing: AtomicUsize::new(0),
             }))
         });
-        heap.lock().closed = false;
+        let mut entries = heap.lock();
+        // Nothing is in a heap that was closed.
+        entries.in_order = in_order.then(InOrder::new);
+        entries.closed = false;
+        drop(entries);
         heap
     }
 
@@ -249,7 +300,7 @@ impl TimerHeap {
 
     /// Publishes the earliest deadline; `true` = it became earlier.
     fn publish(&self, entries: &Entries) -> bool {
-        let earliest = entries.queue.earliest();
+        let earliest = entries.earliest();
         // Relaxed: written under the lock only.
         let before = self.next.load(Ordering::Relaxed);
         // Ordering: Release pairs with the Acquire in `next`; who arms a timer and who goes to sleep
@@ -291,7 +342,7 @@ impl TimerHeap {
         let mut count = 0;
         let mut entries = self.lock();
         while count < BATCH {
-            let Some(node) = entries.queue.pop_due(now) else {
+            let Some(node) = entries.pop_due(now) else {
                 break;
             };
             // SAFETY: timers I2: its owner has to take the lock to disarm it, and sees `OUT` only after

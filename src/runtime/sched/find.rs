@@ -22,6 +22,8 @@ const GLOBAL_EVERY: u32 = 61;
 /// Own timers are looked at once in so many turns while there is other work: a look at the clock
 /// costs as much as a turn.
 const TIMERS_EVERY: u32 = 8;
+/// After so many turns all that is done regularly has come round.
+pub(crate) const ROUND: u32 = GLOBAL_EVERY * TIMERS_EVERY;
 /// Consecutive turns out of `runnext` while the ring or the global queue holds work.
 const NEXT_RUNS: u32 = 16;
 /// The most that one visit takes from the global queue: half a ring.
@@ -69,7 +71,7 @@ impl Sched {
         p.clear_preempt();
         let tick = p.next_tick();
         if tick % TIMERS_EVERY == 0 && p.timers.next() != p::NEVER {
-            p.timers.run_due(p::now());
+            p.timers.run_due(self.now());
         }
         // Asked for, or regularly, whatever the ring holds.
         if p.take_attention() || tick % GLOBAL_EVERY == 0 {
@@ -134,7 +136,7 @@ impl Sched {
     /// Nothing here: timers, the poller, other Ps; else gives the P up and waits.
     #[cold]
     fn find_elsewhere(&self, m: &M, p: &P) -> Option<G> {
-        if p.timers.next() != p::NEVER && p.timers.run_due(p::now()) {
+        if p.timers.next() != p::NEVER && p.timers.run_due(self.now()) {
             return None;
         }
         let others_busy = self.idle.npidle() + 1 < self.nprocs();
@@ -173,7 +175,7 @@ impl Sched {
                     continue;
                 };
                 let queue = victim.runq.steal();
-                if last && victim.timers.next() != p::NEVER && victim.timers.run_due(p::now()) {
+                if last && victim.timers.next() != p::NEVER && victim.timers.run_due(self.now()) {
                     if let Some(g) = local.pop_next() {
                         m.steals.bump();
                         // SAFETY: what is in a queue is a goroutine.
@@ -230,14 +232,20 @@ impl Sched {
         }
     }
 
-    /// Blocks in the poller, or parks while another M does.
+    /// Moves virtual time on, if there is any and nothing holds it. Else blocks in the poller, or parks while another
+    /// M does.
     fn wait(&self, m: &M) -> Option<G> {
-        if !self.netpoll_block(m) {
+        if !self.advance(m) && !self.netpoll_block(m) {
             // Without a P it goes the way of those that have none.
             return None;
         }
         let ready = std::mem::take(&mut *m.netlist.borrow_mut());
-        let Some(id) = self.take_idle_p() else {
+        if m.p().is_none() {
+            if let Some(id) = self.take_idle_p() {
+                m.acquire(self.p(id));
+            }
+        }
+        let Some(p) = m.p() else {
             for &g in &ready {
                 self.injector.push(g);
             }
@@ -245,8 +253,6 @@ impl Sched {
             self.wakep();
             return None;
         };
-        let p = self.p(id);
-        m.acquire(p);
         let first = ready.first().copied();
         self.adopt(p, ready.get(1..).unwrap_or(&[]));
         self.keep_netlist(m, ready);
@@ -316,14 +322,10 @@ impl Sched {
     fn netpoll_block(&self, m: &M) -> bool {
         self.netpoll.block(
             m,
-            || {
-                self.all_ps()
-                    .map(|p| p.timers.next())
-                    .min()
-                    .unwrap_or(p::NEVER)
-            },
+            || self.poll_until(),
             |now| {
-                for p in self.all_ps() {
+                // A virtual clock's timers fire when it is moved.
+                for p in self.all_ps().filter(|_| self.clock.is_none()) {
                     p.timers.run_due(now);
                 }
             },

@@ -3,6 +3,7 @@
 //! `find` is the search for work, `idle` the protocol of sleeping and waking, `injector` the global
 //! queue, `threads` starts and stops Ms, `handoff` gives Ps away, `procs` says how many there are to be, `shutdown` ends it all.
 
+mod advance;
 mod every;
 mod find;
 mod handoff;
@@ -23,7 +24,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 pub(crate) use every::runtimes;
-pub(crate) use find::find_runnable;
+pub(crate) use find::{ROUND, find_runnable};
 pub(crate) use handoff::{Hog, block_in_place};
 #[cfg(not(all(test, loom)))]
 pub(crate) use ready::ready;
@@ -35,6 +36,7 @@ use self::idle::Idle;
 use self::injector::Injector;
 use self::procs::Procs;
 use self::threads::Threads;
+use super::clock::Virtual;
 use super::deadlock::DeadlockPolicy;
 use super::g::GoPanic;
 use super::netpoll::Netpoll;
@@ -62,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) deadlock: DeadlockPolicy,
     pub(crate) under_harness: bool,
     pub(crate) on_panic: Option<PanicHook>,
+    /// The seed of a runtime with virtual time.
+    pub(crate) virtual_time: Option<u64>,
 }
 
 /// How much there is of what, and how often what has happened.
@@ -99,6 +103,8 @@ pub(crate) struct Sched {
     threads: Threads,
     pub(crate) netpoll: Netpoll,
     pub(crate) sysmon: Sysmon,
+    /// There where time is virtual, and one P then.
+    pub(crate) clock: Option<Arc<Virtual>>,
     pub(crate) on_panic: Option<PanicHook>,
     /// It is that of a test, whose harness keeps the process's first thread.
     pub(crate) under_harness: bool,
@@ -115,7 +121,7 @@ impl Sched {
         let mut ps = Vec::new();
         ps.resize_with(TABLE.max(config.procs), OnceLock::new);
         for (id, slot) in ps.iter().enumerate().take(config.procs) {
-            let _ = slot.set(Box::new(P::new(id)));
+            let _ = slot.set(Box::new(P::new(id, config.virtual_time.is_some())));
         }
         let netpoll = Netpoll::new(config.library_threads)?;
         let sched = Arc::new_cyclic(|this| Sched {
@@ -128,6 +134,7 @@ impl Sched {
             threads: Threads::new(&config),
             sysmon: Sysmon::new(config.hog_threshold, config.trace, config.deadlock),
             on_panic: config.on_panic,
+            clock: config.virtual_time.map(|seed| Arc::new(Virtual::new(seed))),
             under_harness: config.under_harness,
             foreign_started: AtomicU64::new(0),
             closing: AtomicBool::new(false),
@@ -178,14 +185,19 @@ impl Sched {
 
     /// Sets the number of Ps; returns the former one. Growing acts at once. A P that is one too many is
     /// given up by its M between two turns, and its queue goes to the global one.
+    #[track_caller]
     pub(crate) fn resize(&self, n: usize) -> usize {
+        assert!(
+            n == 1 || self.clock.is_none(),
+            "gomaxprocs({n}): a runtime with virtual time has one P"
+        );
         let n = n.min(self.ps.len());
         let before = self.procs.set(n);
         for id in before..n {
             let mut fresh = false;
             let p = self.ps[id].get_or_init(|| {
                 fresh = true;
-                Box::new(P::new(id))
+                Box::new(P::new(id, false))
             });
             // A P that was given up before is in nobody's hands, unless its M has not noticed yet.
             if fresh || p.reinstate() {

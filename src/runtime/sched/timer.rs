@@ -35,8 +35,19 @@ impl Sched {
     unsafe fn arm(&self, p: Option<&P>, node: Pin<&TimerNode>, when: Nanos, action: Action) {
         let heap = p.unwrap_or_else(|| self.p(0)).timers;
         // SAFETY: the caller's promise.
-        if unsafe { node.arm(heap, when, action) } {
-            self.netpoll.timer_armed(when);
+        let earliest = unsafe { node.arm(heap, when, action) };
+        match &self.clock {
+            None if earliest => self.netpoll.timer_armed(when),
+            None => {}
+            Some(clock) => {
+                // Here and now, for the clock does not move while anybody runs; what was due before it has fired.
+                if when <= clock.now() {
+                    heap.run_due(clock.now());
+                } else if earliest {
+                    // For a thread in `block_on`: the M in the poller shall look whether time may go on.
+                    self.look_again();
+                }
+            }
         }
     }
 

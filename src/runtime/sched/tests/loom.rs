@@ -387,7 +387,7 @@ fn what_is_left_for_an_m_is_whole_when_it_is_taken() {
 /// The number grows from one P to two while P 1 is given up by `giver`; afterwards it is on the idle
 /// list, or `giver` kept it.
 fn grow_beside(idle: &[usize], giver: fn(&Procs, &P, &Idle<usize, ()>) -> bool) {
-    let (procs, p) = (Arc::new(Procs::new(1)), Arc::new(P::new(1)));
+    let (procs, p) = (Arc::new(Procs::new(1)), Arc::new(P::new(1, false)));
     let idle = Arc::new(Idle::new(idle.to_vec()));
     let giving = {
         let (procs, p, idle) = (procs.clone(), p.clone(), idle.clone());
