@@ -269,7 +269,7 @@ impl Builder {
     /// The [`testing`](crate::testing) module says what follows that clock and what holds it. It moves only while a
     /// thread is in [`block_on`](Runtime::block_on) of this runtime. There is one P, so
     /// goroutines run in an order that is repeated with the same [`seed`](Builder::seed). A goroutine that does
-    /// not come to an `.await` is asked to yield, and loses its P, no earlier than after a second of real time.
+    /// not come to an `.await` is asked to yield after half a second of real time, and loses its P after a second.
     ///
     /// Go: `synctest.Test`.
     ///
