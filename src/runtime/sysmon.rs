@@ -122,7 +122,7 @@ impl Sysmon {
         let mut watch = Watch::new(self.deadlock);
         loop {
             let at = now();
-            let busy = sched.npidle() < sched.nprocs();
+            let busy = is_busy(sched);
             if busy {
                 busy_at = at;
             }
@@ -137,7 +137,7 @@ impl Sysmon {
                 tracer.trace(sched);
             }
             watch.step(sched);
-            if deep && due < pause && sched.npidle() >= sched.nprocs() {
+            if deep && due < pause && !is_busy(sched) {
                 // It was not for the Ps that it was woken.
                 continue;
             }
@@ -164,7 +164,7 @@ impl Sysmon {
         }
         if deep {
             self.asleep.store(true, Ordering::SeqCst);
-            if sched.npidle() < sched.nprocs() {
+            if is_busy(sched) {
                 self.asleep.store(false, Ordering::Relaxed);
                 return false;
             }
@@ -234,6 +234,12 @@ impl Sysmon {
         }
         acted
     }
+}
+
+/// True while there is somebody to watch. Idle Ps may be as many as there are to be and an M own one all the same: those
+/// that are too many leave the list when somebody meets them there.
+fn is_busy(sched: &Sched) -> bool {
+    sched.npidle() < sched.nprocs() || sched.all_ps().any(P::is_busy)
 }
 
 /// What is told of hogs.
