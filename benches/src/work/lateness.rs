@@ -12,6 +12,12 @@ impl Lateness {
         self.0.push(late);
     }
 
+    /// All of another collection.
+    #[cfg(feature = "http")]
+    pub fn append(&mut self, mut other: Lateness) {
+        self.0.append(&mut other.0);
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.0.len() as u64

@@ -491,8 +491,7 @@ fn a_goroutine_injected_while_the_number_shrinks_is_run() {
     });
 }
 
-// Caught: a `retire` that leaves the ring or `runnext` as it is, or that gives the P up first; thieves that look at as many
-// Ps as there are to be.
+// Caught: a `retire` that leaves the ring or `runnext` as it is; thieves that look at as many Ps as there are to be.
 #[test]
 fn what_is_queued_on_a_p_while_the_number_shrinks_is_run() {
     loom::model(|| {
@@ -528,7 +527,7 @@ fn a_goroutine_injected_while_the_number_grows_is_run() {
     });
 }
 
-// Caught: a `retire` that gives the P up before its queue is empty; `give_up` that does not look at the number again.
+// Caught: a `retire` that gives the P up before its queue is empty.
 #[test]
 fn what_is_queued_on_a_p_that_is_given_up_while_the_number_grows_is_run() {
     loom::model(|| {
