@@ -134,9 +134,9 @@ fn what_waits_behind_a_long_turn_on_a_p_that_is_one_too_many_is_stolen() {
             gomaxprocs(2);
             assert!(spin(&second_is_there), "nobody took it over");
             first_is_over.store(true, SeqCst);
-            second
+            [second]
         });
-        let second = runtime.block_on(first).unwrap();
+        let [second] = runtime.block_on(first).unwrap();
         assert!(runtime.block_on(second).unwrap());
     }
 }
