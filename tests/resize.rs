@@ -1,9 +1,12 @@
 //! The number of Ps changed again and again beside work: none of them is lost.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use gosched::runtime::{Runtime, gomaxprocs};
+use gosched::time::sleep;
 use gosched::{chan, go};
 
 const PROCS: usize = 3;
@@ -53,7 +56,7 @@ async fn pass_tokens(rounds: u32) {
 fn after_many_changes_as_many_goroutines_run_at_once_as_there_are_to_be() {
     let runtime = Runtime::builder().procs(PROCS).build().unwrap();
     for _ in 0..20 {
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
                     runtime.block_on(async {
@@ -89,4 +92,68 @@ fn after_many_changes_as_many_goroutines_run_at_once_as_there_are_to_be() {
             }
         });
     }
+}
+
+/// Spins until it is `true`; `false` = that did not come.
+fn spin(flag: &AtomicBool) -> bool {
+    let start = Instant::now();
+    while !flag.load(SeqCst) {
+        if start.elapsed() > Duration::from_secs(20) {
+            return false;
+        }
+        thread::yield_now();
+    }
+    true
+}
+
+#[test]
+fn what_waits_behind_a_long_turn_on_a_p_that_is_one_too_many_is_stolen() {
+    let runtime = Runtime::builder()
+        .procs(1)
+        .hog_threshold(Duration::MAX)
+        .build()
+        .unwrap();
+    for _ in 0..10 {
+        let first = runtime.handle().go(async {
+            // This turn keeps the first P, so the other goroutine is on the second.
+            let [second_is_there, first_is_over, child] =
+                std::array::from_fn(|_| Arc::new(AtomicBool::new(false)));
+            let second = go({
+                let (here, over) = (Arc::clone(&second_is_there), Arc::clone(&first_is_over));
+                async move {
+                    here.store(true, SeqCst);
+                    assert!(spin(&over), "the first came to no end");
+                    gomaxprocs(1);
+                    let mark = Arc::clone(&child);
+                    let behind = go(async move { mark.store(true, SeqCst) });
+                    let ran = spin(&child);
+                    behind.await.unwrap();
+                    ran
+                }
+            });
+            gomaxprocs(2);
+            assert!(spin(&second_is_there), "nobody took it over");
+            first_is_over.store(true, SeqCst);
+            [second]
+        });
+        let [second] = runtime.block_on(first).unwrap();
+        assert!(runtime.block_on(second).unwrap());
+    }
+}
+
+#[test]
+fn a_hog_loses_its_p_where_more_ps_are_idle_than_there_are_to_be() {
+    let runtime = Runtime::builder().procs(4).build().unwrap();
+    let ran = runtime.block_on(runtime.handle().go(async {
+        // The others are idle, and stay on the list until somebody needs one.
+        sleep(Duration::from_millis(20)).await;
+        gomaxprocs(1);
+        // sysmon goes to sleep for a minute when nothing has run for a second.
+        thread::sleep(Duration::from_millis(1_500));
+        let flag = Arc::new(AtomicBool::new(false));
+        let mark = Arc::clone(&flag);
+        drop(go(async move { mark.store(true, SeqCst) }));
+        spin(&flag)
+    }));
+    assert!(ran.unwrap());
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Census, PATIENCE, eventually, run, runtime, within};
+use common::{Census, PATIENCE, eventually, run, runtime, within, within_time};
 use gosched::runtime::{Runtime, block_in_place, gomaxprocs, num_goroutine};
 use gosched::time::{Ticker, sleep};
 use gosched::{JoinHandle, chan, go, yield_now};
@@ -400,7 +400,7 @@ fn a_hog_is_reported_with_its_number_its_place_and_its_time() {
     eventually("and once it is back", || told("hogged="));
 }
 
-/// Everything that can take a P from a goroutine or give it one, at the same time. Seconds from the
+/// Everything that can take a P from a goroutine or give it one, at the same time. Seconds and, by `GOMAXPROCS`, Ps from the
 /// environment; two minutes are what a change to the scheduler should be run with.
 #[test]
 fn hogs_blocking_calls_resizes_sockets_and_timers_together_lose_nobody() {
@@ -408,7 +408,15 @@ fn hogs_blocking_calls_resizes_sockets_and_timers_together_lose_nobody() {
         s.parse()
             .expect("GOSCHED_STRESS_SECONDS is a number of seconds")
     });
-    let (started, ended) = run(4, async move {
+    let procs = std::env::var_os("GOMAXPROCS").map_or(4, |_| {
+        Runtime::builder()
+            .build()
+            .unwrap()
+            .handle()
+            .metrics()
+            .gomaxprocs()
+    });
+    let stress = async move {
         let (started, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let until = Instant::now() + Duration::from_secs(seconds);
         let launch = |body: fn(usize) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -435,12 +443,16 @@ fn hogs_blocking_calls_resizes_sockets_and_timers_together_lose_nobody() {
         lanes.extend(launch(|n| Box::pin(socket(n)), 2));
         lanes.extend(launch(|n| Box::pin(resize(n)), 1));
         join_all(lanes).await;
-        gomaxprocs(4);
+        gomaxprocs(procs);
         // Nobody else is left on this runtime.
         while num_goroutine() > 1 {
             sleep(Duration::from_millis(1)).await;
         }
         (started.load(SeqCst), ended.load(SeqCst))
+    };
+    let (started, ended) = within_time(PATIENCE + Duration::from_secs(seconds), move || {
+        let rt = runtime(procs);
+        rt.block_on(rt.handle().go(stress)).unwrap()
     });
     assert_eq!(started, ended);
     assert!(started > 20, "only {started} goroutines had a turn");
@@ -506,7 +518,8 @@ async fn socket(_n: usize) {
 }
 
 async fn resize(n: usize) {
-    gomaxprocs(1 + n % 6);
+    // Down to one, and beyond what most machines have.
+    gomaxprocs(1 + n % 18);
     sleep(Duration::from_millis(3)).await;
 }
 

@@ -5,7 +5,7 @@ mod chan_support;
 use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Poll, RawWaker, RawWakerVTable, Waker};
 
 use chan_support::{Census, Wakes, now, parked, poll, poll_with};
 use gosched::chan::{self, TryRecvError, chan};
@@ -400,6 +400,38 @@ fn a_select_polled_again_with_another_waker_wakes_that_one() {
     tx.try_send(7).unwrap();
     assert_eq!((first.count(), second.count()), (0, 1));
     assert_eq!(poll(select.as_mut()), Poll::Ready((1, Some(7))));
+}
+
+/// The waker of a task that lies where `task` points to. A clone of it is the task's own: with other data, as lawful as
+/// one with the same.
+fn borrowed(task: &Waker) -> Waker {
+    unsafe fn clone(task: *const ()) -> RawWaker {
+        // SAFETY: the pointer of `borrowed`, whose caller keeps the task in place.
+        let waker = std::mem::ManuallyDrop::new(unsafe { &*task.cast::<Waker>() }.clone());
+        RawWaker::new(waker.data(), waker.vtable())
+    }
+    unsafe fn wake(task: *const ()) {
+        // SAFETY: as above.
+        unsafe { &*task.cast::<Waker>() }.wake_by_ref();
+    }
+    unsafe fn nothing(_: *const ()) {}
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, nothing);
+    // SAFETY: the functions keep to the contract for as long as `task` is there, and no test lets it go before.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::from_ref(task).cast(), &VTABLE)) }
+}
+
+#[test]
+fn a_select_polled_by_another_task_that_lies_where_the_first_one_lay_wakes_the_other() {
+    let (tx, rx) = chan(0);
+    let mut select = pin!(IntoFuture::into_future(Select::new().recv(&rx, |v| v)));
+    let (first, mut task) = Wakes::new();
+    assert!(poll_with(select.as_mut(), &borrowed(&task)).is_pending());
+    let (second, other) = Wakes::new();
+    task = other;
+    assert!(poll_with(select.as_mut(), &borrowed(&task)).is_pending());
+    tx.try_send(1).unwrap();
+    assert_eq!((first.count(), second.count()), (0, 1));
+    assert_eq!(poll(select.as_mut()), Poll::Ready(Some(1)));
 }
 
 #[test]

@@ -33,6 +33,7 @@ type workload func(s sizes, ops uint64) (uint64, error)
 var courses = map[string]func(s sizes) ([]float64, uint64, error){
 	"timers":            timers,
 	"ticker-under-hogs": tickerUnderHogs,
+	"saturated":         saturated,
 	"parked":            parked,
 	"parked-in-one":     parkedInOne,
 	"ctx-tree":          contextTree,

@@ -17,6 +17,8 @@ pub struct Contestant {
     pub runner: Runner,
     /// Whether it stands for its runtime in the rows without channels.
     pub native: bool,
+    /// Whether it is gosched with its taking away of Ps switched off, which shows what that costs.
+    pub without_retake: bool,
     /// Whether its channel has a capacity of zero.
     pub rendezvous: bool,
     /// Whether its channel can have several receivers.
@@ -55,6 +57,8 @@ impl Contestant {
     pub fn takes(&self, work: Work) -> bool {
         let ends = self.many_receivers || work.ends().1 == 1;
         match work {
+            Work::Saturated { .. } => self.native || self.without_retake,
+            _ if self.without_retake => false,
             Work::Http { .. } => self.web,
             Work::Contexts(Contexts::Timeout) => self.contexts == Some(true),
             // Nothing is registered with a channel of Go's before a goroutine parks.
@@ -78,6 +82,7 @@ impl Contestant {
                 serve: None,
             }),
             native: false,
+            without_retake: false,
             rendezvous: true,
             many_receivers: true,
             web: false,
@@ -100,6 +105,11 @@ impl Contestant {
         self
     }
 
+    const fn without_retake(mut self) -> Self {
+        self.without_retake = true;
+        self
+    }
+
     const fn web(mut self) -> Self {
         self.web = true;
         self
@@ -119,12 +129,17 @@ impl Contestant {
 /// All of them, in the order of the report.
 pub fn all() -> Vec<Contestant> {
     use crate::chan::{AsyncChannel, Flume, Kanal};
-    use crate::rt::{Gosched, Smol, Tokio};
+    use crate::rt::{Gosched, GoschedWithoutRetake, Smol, Tokio};
 
     vec![
         Contestant::with_contexts::<Gosched, chan::Gosched, ctx::Gosched>("gosched")
             .native(echo_and_web::<Gosched>)
             .web(),
+        Contestant::here(
+            "gosched-without-retake",
+            either::<GoschedWithoutRetake, chan::Gosched>,
+        )
+        .without_retake(),
         Contestant::here("gosched@tokio", either::<Tokio, chan::Gosched>),
         Contestant::with_contexts::<Tokio, chan::Tokio, ctx::Tokio>("tokio")
             .native(echo_and_web::<Tokio>)
@@ -149,6 +164,7 @@ pub fn all() -> Vec<Contestant> {
             name: "go",
             runner: Runner::Go,
             native: true,
+            without_retake: false,
             rendezvous: true,
             many_receivers: true,
             web: true,

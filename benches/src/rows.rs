@@ -2,6 +2,8 @@
 //!
 //! To add one: a variant of [`Work`] if it is new work, and a line in `runtimes` or `channels`.
 
+use std::time::Duration;
+
 use crate::work::{Contexts, Work};
 
 /// One row.
@@ -29,6 +31,9 @@ pub fn all() -> Vec<Row> {
 /// The rows that compare runtimes.
 fn runtimes() -> Vec<Row> {
     let parked = |tasks, one_channel| Work::Parked { tasks, one_channel };
+    let saturated = |millis| Work::Saturated {
+        poll: Duration::from_millis(millis),
+    };
     let rows = [
         ("spawn", "Scheduler", Work::Spawn, true),
         ("spawn+join", "Scheduler", Work::SpawnJoin, true),
@@ -47,6 +52,10 @@ fn runtimes() -> Vec<Row> {
             Work::TickerUnderHogs,
             true,
         ),
+        ("saturated/1ms", SATURATED, saturated(1), false),
+        ("saturated/5ms", SATURATED, saturated(5), false),
+        ("saturated/15ms", SATURATED, saturated(15), false),
+        ("saturated/30ms", SATURATED, saturated(30), false),
         (
             "echo",
             "Readiness of a socket while all workers are busy",
@@ -100,6 +109,7 @@ fn runtimes() -> Vec<Row> {
 }
 
 const CONTEXTS: &str = "One context";
+const SATURATED: &str = "Tasks that compute so long between two yields, four for each worker";
 const MEMORY: &str = "Memory of a task that waits in a receive";
 #[cfg(feature = "http")]
 const HTTP: &str = "A web service, asked over 64 connections";

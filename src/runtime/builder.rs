@@ -195,7 +195,8 @@ impl Builder {
     /// After half of it (10 ms at the most, Go's time slice) the goroutine is asked to yield at its next
     /// operation on a channel, context or timer. After all of it, sysmon takes the P away and lets another
     /// thread run what is queued there; the goroutine goes on without. A warning through `tracing`
-    /// names it. `Duration::MAX` switches that off.
+    /// names it, once a second at the most; [without a subscriber](crate::guide::debugging#first-look-the-log) nobody hears
+    /// of it but [`Metrics::retakes`](super::Metrics::retakes). `Duration::MAX` switches that off.
     ///
     /// For a call that is known to block, [`block_in_place`](super::block_in_place) hands the P off at
     /// once.

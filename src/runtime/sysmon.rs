@@ -3,8 +3,10 @@
 //! It flags Ps whose goroutine has run for longer than a slice (`coop` yields there), takes the P away from
 //! an M that is stuck in one poll (`m/lease.rs`) when no other is idle, starts an M for work that waits
 //! behind a long turn while a P is idle, fires timers that their P is late for, and sees to it that
-//! somebody turns the poller. It sleeps 20 µs, longer and longer while there is nothing
-//! to do, and for good when all Ps have been idle for a second.
+//! somebody turns the poller. It sleeps 20 µs, longer and longer while no work waits beside an idle P,
+//! and for good when all Ps have been idle for a second. What else it does comes after milliseconds; it sleeps until the first
+//! of them is over. To come back at once from each, for the case that there is more, would cost a tenth of two cores that
+//! compute.
 //!
 //! Unlike Go's it sleeps a millisecond at the most while a P is busy, because a lone `runnext` wakes
 //! nobody (see `sched/ready`) and waits for sysmon when its P is stuck.
@@ -64,6 +66,14 @@ struct Seen {
     since: Nanos,
 }
 
+/// When to look again.
+enum Next {
+    /// After the shortest of sleeps.
+    Soon,
+    /// When the pause is over that sysmon has come to, or after so long.
+    Within(Nanos),
+}
+
 impl Sysmon {
     pub(crate) fn new(
         hog_threshold: Duration,
@@ -116,18 +126,18 @@ impl Sysmon {
 
     fn run(&self, sched: &Sched) {
         let mut seen: Vec<Seen> = Vec::new();
-        let (mut delay, mut quiet) = (SHORTEST, 0);
+        let (mut delay, mut quiet, mut within) = (SHORTEST, 0, Duration::MAX);
         let mut busy_at = now();
         let mut tracer = self.trace.map(Tracer::new);
         let mut watch = Watch::new(self.deadlock);
         loop {
             let at = now();
-            let busy = sched.npidle() < sched.nprocs();
+            let busy = is_busy(sched);
             if busy {
                 busy_at = at;
             }
             let deep = at.saturating_sub(busy_at) > DEEP_SLEEP_AFTER;
-            let pause = if deep { DEEPEST } else { delay };
+            let pause = if deep { DEEPEST } else { delay.min(within) };
             let due = tracer.as_ref().map_or(pause, Tracer::due_in);
             let due = due.min(watch.due_in());
             if self.rest(pause.min(due), deep, sched) {
@@ -137,20 +147,22 @@ impl Sysmon {
                 tracer.trace(sched);
             }
             watch.step(sched);
-            if deep && due < pause && sched.npidle() >= sched.nprocs() {
+            if deep && due < pause && !is_busy(sched) {
                 // It was not for the Ps that it was woken.
                 continue;
             }
             if deep {
-                (delay, quiet, busy_at) = (SHORTEST, 0, now());
+                (delay, quiet, within, busy_at) = (SHORTEST, 0, Duration::MAX, now());
                 continue;
             }
-            if self.look(sched, &mut seen) {
-                (delay, quiet) = (SHORTEST, 0);
-            } else {
-                quiet += 1;
-                if quiet > PATIENCE {
-                    delay = (delay * 2).min(if busy { LONGEST_BUSY } else { LONGEST_IDLE });
+            match self.look(sched, &mut seen) {
+                Next::Soon => (delay, quiet, within) = (SHORTEST, 0, SHORTEST),
+                Next::Within(nanos) => {
+                    within = SHORTEST.max(Duration::from_nanos(nanos));
+                    quiet += 1;
+                    if quiet > PATIENCE {
+                        delay = (delay * 2).min(if busy { LONGEST_BUSY } else { LONGEST_IDLE });
+                    }
                 }
             }
         }
@@ -164,7 +176,7 @@ impl Sysmon {
         }
         if deep {
             self.asleep.store(true, Ordering::SeqCst);
-            if sched.npidle() < sched.nprocs() {
+            if is_busy(sched) {
                 self.asleep.store(false, Ordering::Relaxed);
                 return false;
             }
@@ -177,8 +189,9 @@ impl Sysmon {
         *stop
     }
 
-    /// One look at everything; `true` = there was something to do.
-    fn look(&self, sched: &Sched, seen: &mut Vec<Seen>) -> bool {
+    /// One look at everything. The next is to be soon while work waits beside an idle P. All else counts in milliseconds,
+    /// and it is known when the next of them is over.
+    fn look(&self, sched: &Sched, seen: &mut Vec<Seen>) -> Next {
         let at = now();
         wait::set_clock(at);
         // Where time is virtual the order of turns must not depend on the real one.
@@ -188,13 +201,13 @@ impl Sysmon {
         } else {
             self.threshold / 2
         };
-        let (mut acted, mut waiting) = (false, sched.injector_len() > 0);
+        let (mut due, mut waiting) = (NEVER, sched.injector_len() > 0);
         for (i, p) in sched.all_ps().enumerate() {
             if i == seen.len() {
                 seen.push(Seen::default());
             }
             if real && p.timers.next() != NEVER && p.timers.next().saturating_add(LATE) < at {
-                acted |= p.timers.run_due(at);
+                p.timers.run_due(at);
             }
             let tick = p.tick();
             if !p.is_busy() || tick != seen[i].tick {
@@ -209,31 +222,39 @@ impl Sysmon {
             } else {
                 slice
             };
-            if stuck_for >= slice && !p.preempt_requested() {
+            if stuck_for < slice {
+                due = due.min(seen[i].since + slice);
+            } else if !p.preempt_requested() {
                 p.request_preempt();
-                acted = true;
+            }
+            if stuck_for < self.threshold {
+                due = due.min(seen[i].since.saturating_add(self.threshold));
+                continue;
             }
             // While a P is idle it can do whatever there is to do.
-            if stuck_for >= self.threshold && sched.npidle() == 0 && !sched.is_stopping() {
+            if sched.npidle() == 0 && !sched.is_stopping() {
                 if let Some(hog) = sched.retake(p, tick, seen[i].since) {
                     self.report_hog(&hog, stuck_for);
-                    acted = true;
                 }
             }
         }
         if !real {
-            return acted;
+            return Next::Within(due - at);
         }
-        let unpolled = if sched.netpoll.is_free() {
-            sched.netpoll.age()
-        } else {
-            0
-        };
+        let is_free = sched.netpoll.is_free();
+        let unpolled = if is_free { sched.netpoll.age() } else { 0 };
         if sched.npidle() > 0 {
             if waiting || unpolled > UNPOLLED_IDLE {
                 sched.wakep();
             }
-            return acted | waiting;
+            return if waiting {
+                Next::Soon
+            } else {
+                Next::Within(NEVER)
+            };
+        }
+        if is_free && unpolled <= UNPOLLED {
+            due = due.min(at + (UNPOLLED - unpolled));
         }
         if unpolled > UNPOLLED && !sched.is_stopping() {
             sched.start_poller();
@@ -241,8 +262,14 @@ impl Sysmon {
         if sched.injector_len() > 0 {
             sched.all_ps().for_each(P::request_attention);
         }
-        acted
+        Next::Within(due - at)
     }
+}
+
+/// True while there is somebody to watch. Idle Ps may be as many as there are to be and an M own one all the same: those
+/// that are too many leave the list when somebody meets them there.
+fn is_busy(sched: &Sched) -> bool {
+    sched.npidle() < sched.nprocs() || sched.all_ps().any(P::is_busy)
 }
 
 /// What is told of hogs.

@@ -41,6 +41,9 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// No waker has it: a vtable is a reference.
+    pub(crate) const NOBODY: Identity = Identity { data: 0, vtable: 0 };
+
     /// That of `waker`, of which `keep` made `kept`. `None`: once `waker` is gone, one of another task could
     /// look the same, because `kept` does not hold on to the same data.
     #[inline]
@@ -101,5 +104,6 @@ mod tests {
         assert!(!identity.is_of(&b));
         // The clone of a waker may hold other data; then the address of the first is nobody's when that goes.
         assert_eq!(Identity::of(&a, &b), None);
+        assert!(!Identity::NOBODY.is_of(Waker::noop()));
     }
 }

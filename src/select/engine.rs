@@ -41,7 +41,7 @@ use super::word::Word;
 use crate::chan::ready::Ready;
 use crate::runtime::coop;
 use crate::runtime::wait::{self, WaitReason};
-use crate::runtime::wake::keep;
+use crate::runtime::wake::{Identity, keep};
 
 /// The arms of a select, in whatever shape they come.
 pub(super) trait Cases {
@@ -99,9 +99,8 @@ pub struct Selector {
     word: Word,
     phase: Cell<Phase>,
     census: Cell<Census>,
-    /// The task's waker that the one in the word was made of, by its parts: that itself may be taken at any
-    /// time.
-    wakes: Cell<(usize, usize)>,
+    /// Whom the waker in the word wakes: that itself may be taken at any time.
+    wakes: Cell<Identity>,
     biased: bool,
     site: &'static Location<'static>,
     _pinned: PhantomPinned,
@@ -109,13 +108,6 @@ pub struct Selector {
 
 // SAFETY: the cells are reached through `Pin<&mut Self>` only; the word is `Sync`.
 unsafe impl Sync for Selector {}
-
-fn parts(waker: &Waker) -> (usize, usize) {
-    (
-        waker.data() as usize,
-        std::ptr::from_ref(waker.vtable()) as usize,
-    )
-}
 
 impl Selector {
     /// A select that has not looked yet.
@@ -130,7 +122,7 @@ impl Selector {
             word: Word::new(),
             phase: Cell::new(Phase::New),
             census: Cell::new(Census::default()),
-            wakes: Cell::new((0, 0)),
+            wakes: Cell::new(Identity::NOBODY),
             biased,
             site,
             _pinned: PhantomPinned,
@@ -347,7 +339,8 @@ impl Selector {
             return Some(self.conclude(cases, index));
         }
         let census = self.census.get();
-        let same_waker = self.wakes.get() == parts(cx.waker());
+        // Certain, for the kept waker was in the word just now, when `cx` was there.
+        let same_waker = self.wakes.get().is_of(cx.waker());
         if cases.len() == 0 {
             return None;
         }
@@ -408,7 +401,9 @@ impl Selector {
     /// Sets whom counterparts wake. The word is claimed.
     fn set_waker(&self, cx: &Context<'_>) {
         let waker = keep(cx.waker());
-        self.wakes.set(parts(cx.waker()));
+        // One that cannot be known again is replaced in each poll.
+        let identity = Identity::of(cx.waker(), &waker);
+        self.wakes.set(identity.unwrap_or(Identity::NOBODY));
         // SAFETY: the owner calls, and the word is claimed.
         drop(unsafe { self.word.set_waker(waker) });
     }

@@ -46,14 +46,20 @@ where
 /// Runs `f` on a thread of its own; fails instead of hanging with it.
 #[track_caller]
 pub fn within<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    within_time(PATIENCE, f)
+}
+
+/// The same for what may take longer.
+#[track_caller]
+pub fn within_time<T: Send + 'static>(time: Duration, f: impl FnOnce() -> T + Send + 'static) -> T {
     let (tx, rx) = mpsc::channel();
     let worker = thread::spawn(move || {
         let out = f();
         let _ = tx.send(());
         out
     });
-    if let Err(mpsc::RecvTimeoutError::Timeout) = rx.recv_timeout(PATIENCE) {
-        panic!("still not over after {PATIENCE:?}");
+    if let Err(mpsc::RecvTimeoutError::Timeout) = rx.recv_timeout(time) {
+        panic!("still not over after {time:?}");
     }
     match worker.join() {
         Ok(out) => out,

@@ -2,6 +2,20 @@
 //!
 //! Every program here has a runtime that panics when a deadlock is found, unless it says otherwise. Where there is
 //! none, all goroutines wait for much longer than it takes to find one, and then somebody acts.
+//!
+//! Go's verdicts, and where they are shown or differ here, for a `main` that is stuck beside:
+//!
+//! | Beside | Go | Here |
+//! |---|---|---|
+//! | nothing, `select {}`, a nil channel, a `WaitGroup` | deadlock | the same |
+//! | a mutex | deadlock | nothing is said: locks are other crates', and their wakers out of sight |
+//! | a listener from which nobody accepts | deadlock | the same |
+//! | a context without a deadline | deadlock | the same |
+//! | a stopped `AfterFunc` | deadlock | the same |
+//! | a timer or ticker that is set, and that nobody waits for | deadlock | the same |
+//! | `AfterFunc`, `After`, a sleeper, a deadline of a context | waits | the same |
+//! | `Accept`, `signal.Notify` | waits | the same, while somebody waits for the client or the signal |
+//! | threads of C | never looks | the same, while a thread of another kind lives |
 
 use std::future::pending;
 use std::io::{BufRead as _, BufReader};
@@ -14,6 +28,7 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use gosched::chan::Receiver;
 use gosched::runtime::{DeadlockPolicy, Runtime, block_in_place, goexit};
+use gosched::signal::{Signal, notify_context};
 use gosched::sync::WaitGroup;
 use gosched::{Context, chan, go, select, time};
 use tokio::signal::unix::{SignalKind, signal};
@@ -66,6 +81,15 @@ pub(crate) const CASES: &[Case] = &[
             from_b.recv().await;
             other.await.unwrap();
         });
+    }),
+    stuck("stuck_in_a_wait_for_a_context", || {
+        run(async {
+            let (ctx, _cancel) = Context::background().with_cancel();
+            ctx.done().await;
+        });
+    }),
+    stuck("stuck_in_a_wait_for_a_context_that_is_never_done", || {
+        run(async { Context::background().done().await });
     }),
     stuck("stuck_in_a_select_with_a_context", || {
         run(async {
@@ -121,6 +145,34 @@ pub(crate) const CASES: &[Case] = &[
             let timer = time::Timer::new(Duration::from_secs(3_600));
             assert!(timer.stop());
             timer.fired().await;
+        });
+    }),
+    stuck("stuck_beside_a_function_that_was_stopped", || {
+        run(async {
+            let (tx, rx) = chan::<u8>(1);
+            let timer = time::Timer::after_func(Duration::from_secs(3_600), move || {
+                tx.try_send(1).unwrap();
+            });
+            assert!(timer.stop());
+            rx.recv().await;
+        });
+    }),
+    stuck(
+        "stuck_beside_a_timer_and_a_ticker_that_nobody_waits_for",
+        || {
+            run(async {
+                let _timer = time::Timer::new(LONG);
+                let _ticker = time::Ticker::new(Duration::from_millis(10));
+                let (_tx, rx) = chan::<u8>(0);
+                rx.recv().await;
+            });
+        },
+    ),
+    stuck("stuck_beside_a_listener_from_which_nobody_accepts", || {
+        run(async {
+            let _listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let (_tx, rx) = chan::<u8>(0);
+            rx.recv().await;
         });
     }),
     stuck("stuck_in_several_waits_at_once", || {
@@ -211,12 +263,18 @@ pub(crate) const CASES: &[Case] = &[
                 .unwrap();
             rt.block_on(pending::<()>());
         },
-        check: |case| {
-            let mut child = case.command().spawn().unwrap();
-            thread::sleep(LONG);
-            child.kill().unwrap();
-            wait(child).is_silent_on("deadlock");
+        check: nothing_is_said,
+    },
+    Case {
+        name: "a_deadlock_over_a_lock_of_another_library_is_not_seen",
+        program: || {
+            run(async {
+                let lock = tokio::sync::Mutex::new(());
+                let _held = lock.lock().await;
+                let _ = lock.lock().await;
+            });
         },
+        check: nothing_is_said,
     },
     lives("no_deadlock_while_a_thread_holds_a_sender", || {
         let (tx, rx) = chan::<u8>(0);
@@ -344,6 +402,22 @@ pub(crate) const CASES: &[Case] = &[
             drop(timer);
         });
     }),
+    lives("no_deadlock_while_a_goroutine_sleeps", || {
+        run(async { time::sleep(LONG).await });
+    }),
+    lives("no_deadlock_while_a_goroutine_waits_for_the_time", || {
+        run(async {
+            let (_tx, rx) = chan::<u8>(0);
+            select! { _ = rx.recv() => unreachable!(), _ = time::after(LONG) => {} }
+        });
+    }),
+    lives("no_deadlock_while_a_context_waits_for_a_signal", || {
+        run(async {
+            let (ctx, _stop) = notify_context(&Context::background(), [Signal::Alarm]);
+            ring_in(LONG);
+            ctx.done().await;
+        });
+    }),
     lives("no_deadlock_while_a_context_has_a_deadline", || {
         run(async {
             let (ctx, _cancel) = Context::background().with_timeout(LONG);
@@ -415,6 +489,14 @@ pub(crate) const CASES: &[Case] = &[
         });
     }),
 ];
+
+/// For a program that goes on waiting, and of which nothing is told.
+fn nothing_is_said(case: &Case) {
+    let mut child = case.command().spawn().unwrap();
+    thread::sleep(LONG);
+    child.kill().unwrap();
+    wait(child).is_silent_on("deadlock");
+}
 
 fn panicking() -> Runtime {
     Runtime::builder()

@@ -1,4 +1,4 @@
-//! gosched's own runtime.
+//! gosched's own runtime, as it is, and with the taking away of Ps switched off.
 
 use std::io;
 use std::net::TcpStream;
@@ -6,10 +6,16 @@ use std::time::Duration;
 
 use super::{Rt, tokio};
 
-/// See the module.
-pub struct Gosched;
+/// The runtime. `RETAKE`: Ps are taken away from goroutines that are stuck in one poll.
+pub struct Of<const RETAKE: bool>;
 
-impl Rt for Gosched {
+/// As everybody gets it.
+pub type Gosched = Of<true>;
+
+/// The other.
+pub type GoschedWithoutRetake = Of<false>;
+
+impl<const RETAKE: bool> Rt for Of<RETAKE> {
     type Join<T: Send + 'static> = gosched::JoinHandle<T>;
     type Ticker = gosched::time::Ticker;
 
@@ -18,7 +24,11 @@ impl Rt for Gosched {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let runtime = gosched::runtime::Runtime::builder()
+        let mut builder = gosched::runtime::Runtime::builder();
+        if !RETAKE {
+            builder.hog_threshold(Duration::MAX);
+        }
+        let runtime = builder
             .procs(procs)
             .build()
             .map_err(|error| format!("gosched does not start: {error}"))?;

@@ -6,6 +6,6 @@ mod smol;
 mod tokio;
 
 pub use contract::Rt;
-pub use gosched::Gosched;
+pub use gosched::{Gosched, GoschedWithoutRetake};
 pub use smol::Smol;
 pub use tokio::Tokio;

@@ -30,7 +30,12 @@ impl Busy {
 
     /// Computes as much as an undisturbed core does in `time`.
     pub fn compute(self, time: Duration) {
-        steps((self.steps_per_second * time.as_secs_f64()) as u64);
+        steps(self.steps_in(time));
+    }
+
+    /// How many steps that is.
+    pub fn steps_in(self, time: Duration) -> u64 {
+        (self.steps_per_second * time.as_secs_f64()) as u64
     }
 }
 

@@ -1,5 +1,7 @@
 //! The list of workloads: what each measures, what it needs, and how it is named to the Go twin.
 
+use std::time::Duration;
+
 use super::context::Contexts;
 use super::figure::{Figure, PER_OPERATION};
 
@@ -23,6 +25,11 @@ pub enum Work {
     },
     /// A ticker of one millisecond beside tasks that compute 200 ms without a pause, two for each worker.
     TickerUnderHogs,
+    /// Tasks that compute, four for each worker, and one that wants to be woken each millisecond.
+    Saturated {
+        /// How long each computes between two yields.
+        poll: Duration,
+    },
     /// Tasks that wait in a receive: what each takes of the process's memory.
     Parked {
         /// How many.
@@ -90,6 +97,11 @@ const TICKER: [Figure; 5] = [
     Figure::cost("missed", "%"),
     Figure::cost("hogs' wall", "ms"),
 ];
+const SATURATED: [Figure; 3] = [
+    Figure::gain("computed", "M steps/s"),
+    Figure::cost("CPU", "ns/1,000 steps"),
+    Figure::cost("another's wait p99", "µs"),
+];
 const PARKED: [Figure; 1] = [Figure::cost("", "bytes/task")];
 const ECHO: [Figure; 2] = [Figure::cost("p50", "µs"), Figure::cost("p99", "µs")];
 const HTTP: [Figure; 3] = [
@@ -156,6 +168,7 @@ impl Work {
         match self {
             Work::Timers { .. } => &TIMERS,
             Work::TickerUnderHogs => &TICKER,
+            Work::Saturated { .. } => &SATURATED,
             Work::Parked { .. } => &PARKED,
             Work::EchoUnderLoad => &ECHO,
             Work::Http { .. } => &HTTP,
@@ -174,6 +187,7 @@ impl Work {
             Work::Wake => ("wake", 0, 0),
             Work::Timers { tasks } => ("timers", 0, tasks),
             Work::TickerUnderHogs => ("ticker-under-hogs", 0, 0),
+            Work::Saturated { poll } => ("saturated", 0, poll.as_millis() as usize),
             Work::Parked {
                 tasks,
                 one_channel: false,

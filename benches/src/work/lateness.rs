@@ -12,7 +12,7 @@ impl Lateness {
         self.0.push(late);
     }
 
-    /// All those of another collection.
+    /// All of another collection.
     #[cfg(feature = "http")]
     pub fn append(&mut self, mut other: Lateness) {
         self.0.append(&mut other.0);

@@ -13,6 +13,7 @@ mod parked;
 mod select;
 mod sieve;
 
+mod saturated;
 mod sched;
 mod time;
 

@@ -21,18 +21,18 @@ pub async fn parked<R: Rt, C: Chan>(tasks: usize, one_channel: bool) -> Result<R
     started.arm(tasks);
     ended.arm(tasks);
     let empty_handed = Arc::new(AtomicUsize::new(0));
-    let mut senders = Vec::with_capacity(if one_channel { 1 } else { tasks });
     let shared = one_channel.then(|| C::make::<[u64; 1]>(capacity));
     // The space for the senders is the harness's: written to, so that it is resident before the first look.
-    senders.resize_with(senders.capacity(), || None);
+    let mut senders = Vec::new();
+    senders.resize_with(tasks, || None);
 
     let before = resident()?;
-    for place in 0..tasks {
+    for sender in &mut senders {
         let mut rx = match &shared {
             Some((_, rx)) => C::clone_rx(rx).ok_or("this channel has one receiver")?,
             None => {
                 let (tx, rx) = C::make::<[u64; 1]>(capacity);
-                senders[place] = Some(tx);
+                *sender = Some(tx);
                 rx
             }
         };

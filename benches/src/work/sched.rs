@@ -11,7 +11,7 @@ use futures::task::AtomicWaker;
 
 use super::latch::Latch;
 use super::meter::{Reading, Setting, measure};
-use super::{Work, time};
+use super::{Work, saturated, time};
 use crate::rt::Rt;
 
 /// Tasks per batch in [`Work::Spawn`].
@@ -37,6 +37,7 @@ pub fn run<R: Rt>(work: Work, setting: Setting) -> Result<Reading, String> {
             Work::Wake => measure(budget, wake::<R>).await,
             Work::Timers { tasks } => time::timers::<R>(tasks).await,
             Work::TickerUnderHogs => time::ticker_under_hogs::<R>(setting.procs).await,
+            Work::Saturated { poll } => saturated::saturated::<R>(poll, setting).await,
             other => Err(format!("{other:?} needs a channel")),
         }
     })?

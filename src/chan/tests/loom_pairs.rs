@@ -34,6 +34,7 @@ impl Drop for Counted {
     }
 }
 
+// Caught: `push` that does not look again under the lock; one that gives the lock back first.
 #[test]
 fn a_push_beside_a_receiver_that_parks_is_received() {
     loom::model(|| {
@@ -45,6 +46,7 @@ fn a_push_beside_a_receiver_that_parks_is_received() {
     });
 }
 
+// Caught: `pop` that does not look again under the lock; one that gives the lock back first.
 #[test]
 fn a_pop_beside_a_sender_that_parks_lets_its_value_in() {
     loom::model(|| {
@@ -73,6 +75,7 @@ fn a_value_that_is_seen_to_be_there_can_be_received() {
     });
 }
 
+// Caught: `push` or `pop` that gives the lock back first.
 #[test]
 fn pushes_and_pops_of_two_threads_each_move_one_value() {
     loom::model(|| {
@@ -97,6 +100,7 @@ fn pushes_and_pops_of_two_threads_each_move_one_value() {
     });
 }
 
+// Caught: `close` that looks without the lock whether it is the first; `release_waiters` that lets no sender go.
 #[test]
 fn a_close_lets_a_parked_sender_and_a_second_closer_go() {
     loom::model(|| {
@@ -112,6 +116,7 @@ fn a_close_lets_a_parked_sender_and_a_second_closer_go() {
     });
 }
 
+// Caught: `close` without `release_waiters`.
 #[test]
 fn a_close_ends_a_select_that_waits_on_both_sides_by_its_receive() {
     loom::model(|| {
@@ -130,6 +135,7 @@ fn a_close_ends_a_select_that_waits_on_both_sides_by_its_receive() {
     });
 }
 
+// Caught: `release_waiters` that lets one go.
 #[test]
 fn a_close_beside_two_parked_receivers_ends_both() {
     loom::model(|| {
@@ -151,6 +157,7 @@ async fn cross(out: &Sender<u8>, into: &Receiver<u8>, value: u8) -> Result<bool,
         .await
 }
 
+// Caught: `Op::drop` without `give_back`.
 #[test]
 fn of_two_selects_that_face_each_other_one_may_be_dropped() {
     loom::model(|| {
@@ -184,6 +191,7 @@ fn of_two_selects_that_face_each_other_one_may_be_dropped() {
     });
 }
 
+// Caught: `Op::drop` without `give_back`.
 #[test]
 fn a_dropped_select_beside_a_waiting_one_hands_it_its_value() {
     loom::model(|| {
@@ -207,6 +215,7 @@ fn a_dropped_select_beside_a_waiting_one_hands_it_its_value() {
     });
 }
 
+// Caught: `resume` that does not claim the word; a `choose` that serves without the word.
 #[test]
 fn a_send_arm_beside_a_future_that_is_woken_from_outside_is_exact() {
     loom::model(|| {
@@ -228,6 +237,7 @@ fn a_send_arm_beside_a_future_that_is_woken_from_outside_is_exact() {
     });
 }
 
+// Caught: `abandon` that empties the channel before it is closed.
 #[test]
 fn a_value_sent_by_an_upgraded_handle_is_dropped_with_the_last_receiver() {
     loom::model(|| {
@@ -249,6 +259,7 @@ fn a_value_sent_by_an_upgraded_handle_is_dropped_with_the_last_receiver() {
     });
 }
 
+// Caught: `close` without `release_waiters`.
 #[test]
 fn a_sender_upgraded_beside_the_last_drop_keeps_a_receiver_waiting() {
     loom::model(|| {

@@ -8,6 +8,7 @@ use loom::thread;
 
 use super::super::{Context, ContextError};
 
+// Caught: `adopt` that does not look again under the lock; `end` that writes the cause after it.
 #[test]
 fn a_child_made_while_its_parent_is_cancelled_gets_the_parents_cause() {
     loom::model(|| {
@@ -31,6 +32,7 @@ fn a_child_made_while_its_parent_is_cancelled_gets_the_parents_cause() {
     });
 }
 
+// Caught: `poll_ended` that does not look again under the lock.
 #[test]
 fn a_wait_begun_while_the_context_is_cancelled_ends() {
     loom::model(|| {
@@ -42,6 +44,7 @@ fn a_wait_begun_while_the_context_is_cancelled_ends() {
     });
 }
 
+// Caught: `end` that writes the cause after the lock.
 #[test]
 fn whoever_sees_the_error_sees_the_cause_and_what_was_done_before() {
     loom::model(|| {
@@ -62,6 +65,7 @@ fn whoever_sees_the_error_sees_the_cause_and_what_was_done_before() {
     });
 }
 
+// Caught: `end` that does not look again under the lock.
 #[test]
 fn of_two_cancellations_one_gives_error_and_cause() {
     loom::model(|| {
@@ -80,6 +84,7 @@ fn of_two_cancellations_one_gives_error_and_cause() {
     });
 }
 
+// Caught: `dismiss` that takes the place for its own when the parent has ended; a canceller that keeps the child.
 #[test]
 fn a_child_may_leave_while_its_parent_is_cancelled() {
     loom::model(|| {
@@ -94,6 +99,7 @@ fn a_child_may_leave_while_its_parent_is_cancelled() {
     });
 }
 
+// Caught: `dismiss` that takes the place for its own when the context has ended.
 #[test]
 fn a_wait_may_be_dropped_while_the_context_is_cancelled() {
     loom::model(|| {

@@ -165,7 +165,8 @@ impl Sched {
 
     /// Four sweeps over the other Ps; from which it comes is said with it.
     fn steal(&self, m: &M, p: &P) -> Option<(G, usize)> {
-        let n = self.nprocs();
+        // Also those that are too many: their Ms may be long in a turn.
+        let n = self.procs.most();
         // SAFETY: P I1: the M owns `p`.
         let local = unsafe { p.runq.local() };
         for sweep in 0..4 {

@@ -120,21 +120,12 @@ impl Sched {
     /// The M's P is one too many: its queue goes to the global one, and the P to nobody.
     pub(super) fn retire_p(&self, m: &M, p: &P) {
         debug_assert!(m.p().is_some_and(|own| ptr::eq(own, p)));
+        let spinning = m.spinning.replace(false);
+        let disown = || _ = m.release();
         // SAFETY: P I1: the M owns `p`.
-        let local = unsafe { p.runq.local() };
-        while let Some(g) = local.pop().or_else(|| local.pop_next()) {
-            // SAFETY: what is in a queue is a goroutine.
-            if let Some(g) = unsafe { crate::runtime::g::G::from_ptr(g) } {
-                self.injector.push(g);
-            }
-        }
-        let _ = m.release();
-        // Its timers stay where they are: every M that sleeps, and sysmon, look at all heaps.
-        if self.procs.give_up(p) {
-            self.idle.put_p(p.id);
-        }
-        if m.spinning.replace(false) {
-            let _ = self.idle.stop_spinning();
+        unsafe {
+            self.procs
+                .retire(p, &self.idle, &self.injector, spinning, disown);
         }
         self.wakep_if_work();
     }

@@ -192,20 +192,15 @@ impl Sched {
             "gomaxprocs({n}): a runtime with virtual time has one P"
         );
         let n = n.min(self.ps.len());
-        let before = self.procs.set(n);
-        for id in before..n {
+        let p = |id: usize| {
             let mut fresh = false;
             let p = self.ps[id].get_or_init(|| {
                 fresh = true;
                 Box::new(P::new(id, false))
             });
-            // A P that was given up before is in nobody's hands, unless its M has not noticed yet.
-            if fresh || p.reinstate() {
-                self.idle.put_p(id);
-            }
-            self.wakep();
-        }
-        before
+            (&**p, fresh)
+        };
+        self.procs.resize(n, &self.idle, p, || self.wakep())
     }
 
     /// The numbers behind `runtime::metrics`.

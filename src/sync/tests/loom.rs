@@ -7,6 +7,7 @@ use loom::thread;
 
 use super::super::WaitGroup;
 
+// Caught: `poll` that does not look at zero under the lock; `count_off` without its Release.
 #[test]
 fn a_wait_begun_while_the_last_members_count_off_ends_and_sees_their_work() {
     loom::model(|| {
@@ -29,6 +30,7 @@ fn a_wait_begun_while_the_last_members_count_off_ends_and_sees_their_work() {
     });
 }
 
+// Caught: `release` that does not count the round.
 #[test]
 fn a_wait_that_leaves_while_the_last_member_counts_off_disturbs_no_other() {
     loom::model(|| {
@@ -53,6 +55,7 @@ fn a_wait_that_leaves_while_the_last_member_counts_off_disturbs_no_other() {
     });
 }
 
+// Caught: `poll` that does not set the bit of the waiters.
 #[test]
 fn counting_up_against_the_last_to_count_off_loses_no_waiter() {
     loom::model(|| {

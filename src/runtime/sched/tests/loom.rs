@@ -14,21 +14,24 @@ use loom::thread;
 use crate::loom::cell::UnsafeCell;
 use crate::runtime::g::{self, Birth, G, Header, JoinHandle, Turn};
 use crate::runtime::m::{Nextp, Note};
-use crate::runtime::p::{P, Runq};
+use crate::runtime::p::P;
 use crate::runtime::sched::idle::Idle;
 use crate::runtime::sched::injector::Injector;
 use crate::runtime::sched::procs::Procs;
 
 /// Two Ps and the Ms that are needed.
 struct Machine {
-    ps: [(usize, Runq<Header>); 2],
+    ps: [P; 2],
+    procs: Procs,
     injector: Injector,
     idle: Idle<usize, usize>,
-    ms: [Nextp<(usize, Runq<Header>)>; 4],
+    ms: [Nextp<P>; 4],
     /// The next M that is started.
     fresh: std::sync::atomic::AtomicUsize,
     /// As many Ms can be started.
     most: usize,
+    /// Goroutines that had their turn.
+    ran: std::sync::atomic::AtomicUsize,
 }
 
 /// Something that one thread writes and another reads, in this order by what lies between.
@@ -65,22 +68,18 @@ fn goroutine() -> G {
     g
 }
 
-fn run(g: *mut Header) {
-    // SAFETY: it came from a queue (state I2).
-    let turn = unsafe { G::from_ptr(g).map(|g| g::run(g, &g::Unleased)) };
-    assert_eq!(turn, Some(Turn::Over));
-}
-
 impl Machine {
     /// `idle` are the Ps that nobody owns, M 0 and up to `started` are there.
     fn new(idle: &[usize], started: usize) -> Arc<Machine> {
         Arc::new(Machine {
-            ps: [0, 1].map(|id| (id, Runq::new())),
+            ps: [0, 1].map(P::new),
+            procs: Procs::new(2),
             injector: Injector::new(),
             idle: Idle::new(idle.to_vec()),
             ms: std::array::from_fn(|_| Nextp::new()),
             fresh: std::sync::atomic::AtomicUsize::new(started),
             most: 4,
+            ran: std::sync::atomic::AtomicUsize::new(0),
         })
     }
 
@@ -91,12 +90,53 @@ impl Machine {
         machine
     }
 
+    /// With P 1 given up, and one P from now on.
+    fn shrunk(idle: &[usize], started: usize) -> Arc<Machine> {
+        let machine = Machine::new(idle, started);
+        machine.procs.set(1);
+        machine.ps[1].retire();
+        machine
+    }
+
+    fn run(&self, g: *mut Header) {
+        // SAFETY: it came from a queue (state I2).
+        let turn = unsafe { G::from_ptr(g).map(|g| g::run(g, &g::Unleased)) };
+        assert_eq!(turn, Some(Turn::Over));
+        self.ran.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// `Sched::take_idle_p`.
     fn take_p(&self) -> Option<usize> {
-        self.idle.take_p(|_| true)
+        self.idle.take_p(|&p| {
+            let p = &self.ps[p];
+            self.procs.wants(p) || self.procs.give_up(p)
+        })
     }
 
     fn has_work(&self) -> bool {
-        self.injector.len() > 0 || self.ps.iter().any(|(_, q)| !q.steal().ring_is_empty())
+        self.injector.len() > 0 || self.ps.iter().any(|p| !p.runq.steal().ring_is_empty())
+    }
+
+    /// The M of P `p` makes a goroutine ready in its turn.
+    fn push(&self, p: usize) {
+        // SAFETY: P I1: the caller is the M that owns it.
+        let local = unsafe { self.ps[p].runq.local() };
+        if local.push_next(goroutine().as_ptr(), &self.injector) {
+            self.wakep();
+        }
+    }
+
+    fn resize(&self, n: usize) {
+        let p = |id: usize| (&self.ps[id], false);
+        self.procs.resize(n, &self.idle, p, || self.wakep());
+    }
+
+    /// `Sched::wakep_if_work`.
+    fn wakep_if_work(&self) {
+        self.idle.after_sleep_decision();
+        if self.has_work() {
+            self.wakep();
+        }
     }
 
     fn wakep(&self) {
@@ -131,37 +171,44 @@ impl Machine {
 
     /// `Sched::handoff`, where no M is needed for the poller.
     fn handoff(&self, p: usize) {
-        if !self.ps[p].1.steal().is_empty() || self.injector.len() > 0 {
+        if !self.ps[p].runq.steal().is_empty() || self.injector.len() > 0 {
             return self.start_m(p, false);
         }
         self.idle.put_p(p);
-        self.idle.after_sleep_decision();
-        if self.has_work() {
-            self.wakep();
-        }
+        self.wakep_if_work();
     }
 
     fn find(&self, p: usize, spinning: &mut bool) -> Option<*mut Header> {
         // SAFETY: P I1: each P has one owner, by the lists of `idle`.
-        let local = unsafe { self.ps[p].1.local() };
-        if let Some(g) = local.pop() {
+        let local = unsafe { self.ps[p].runq.local() };
+        if let Some(g) = local.pop_next().or_else(|| local.pop()) {
             return Some(g);
         }
         if !std::mem::replace(spinning, true) {
             self.idle.start_spinning();
         }
-        let stolen = local.steal_from(&self.ps[1 - p].1.steal());
+        let other = Some(1 - p).filter(|&other| other < self.procs.most());
+        let stolen = other.and_then(|other| local.steal_from(&self.ps[other].runq.steal()));
         stolen.or_else(|| self.injector.pop_batch(1, |_| {}).map(G::as_ptr))
     }
 
     /// M `m`, which owns `p`, until it has run a goroutine or sleeps.
     fn schedule(&self, m: usize, mut p: usize, mut spinning: bool) {
         loop {
+            if p >= self.procs.get() {
+                // SAFETY: P I1: M `m` owns it.
+                unsafe {
+                    self.procs
+                        .retire(&self.ps[p], &self.idle, &self.injector, spinning, || {});
+                }
+                self.wakep_if_work();
+                return self.park(m);
+            }
             if let Some(g) = self.find(p, &mut spinning) {
                 if std::mem::take(&mut spinning) && self.idle.stop_spinning() {
                     self.wakep();
                 }
-                return run(g);
+                return self.run(g);
             }
             let again = self.idle.give_up(
                 Some(p),
@@ -186,16 +233,14 @@ impl Machine {
     /// `Sched::park`; who wakes M `m` leaves a P for it.
     fn park(&self, m: usize) {
         if self.idle.put_m(m) {
-            self.idle.after_sleep_decision();
-            if self.has_work() {
-                self.wakep();
-            }
+            self.wakep_if_work();
         }
     }
 
-    /// The Ms that were woken do their work; then no goroutine waits beside a P that is idle.
+    /// The Ms that were woken do their work; then no goroutine waits beside a P that is idle, and there were
+    /// `goroutines` in all.
     #[track_caller]
-    fn settle(&self) {
+    fn settle(&self, goroutines: usize) {
         while let Some((m, (p, spinning))) = self
             .ms
             .iter()
@@ -203,20 +248,24 @@ impl Machine {
             .find_map(|(m, next)| Some((m, next.take()?)))
         {
             // SAFETY: it points into `ps`.
-            self.schedule(m, unsafe { (*p).0 }, spinning);
+            self.schedule(m, unsafe { (*p).id }, spinning);
         }
         assert!(!self.has_work() || self.idle.npidle() == 0, "idle I3");
         assert_eq!(self.idle.nspinning(), 0);
         while let Some(g) = self.injector.pop_batch(1, |_| {}) {
-            run(g.as_ptr());
+            self.run(g.as_ptr());
         }
-        for (_, q) in &self.ps {
+        for p in &self.ps {
+            let given_up = p.reinstate();
             // SAFETY: P I1: nobody else is left.
-            let local = unsafe { q.local() };
+            let local = unsafe { p.runq.local() };
             while let Some(g) = local.pop().or_else(|| local.pop_next()) {
-                run(g);
+                assert!(!given_up, "nobody would come to what is left there");
+                self.run(g);
             }
         }
+        let ran = self.ran.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(ran, goroutines);
     }
 }
 
@@ -233,7 +282,7 @@ fn a_goroutine_injected_while_the_last_spinner_goes_to_sleep_is_run() {
         };
         machine.inject(goroutine());
         m.join().unwrap();
-        machine.settle();
+        machine.settle(1);
     });
 }
 
@@ -247,15 +296,10 @@ fn a_goroutine_left_in_a_ring_while_another_m_goes_to_sleep_is_stolen() {
             thread::spawn(move || machine.schedule(1, 1, false))
         };
         // M 0 makes two ready in one long turn.
-        // SAFETY: P I1: this thread is M 0, which owns P 0.
-        let local = unsafe { machine.ps[0].1.local() };
-        for _ in 0..2 {
-            if local.push_next(goroutine().as_ptr(), &machine.injector) {
-                machine.wakep();
-            }
-        }
+        machine.push(0);
+        machine.push(0);
         m.join().unwrap();
-        machine.settle();
+        machine.settle(2);
     });
 }
 
@@ -273,7 +317,7 @@ fn a_spinner_that_finds_work_hands_the_search_on() {
         machine.inject(goroutine());
         machine.inject(goroutine());
         m.join().unwrap();
-        machine.settle();
+        machine.settle(2);
     });
 }
 
@@ -288,7 +332,7 @@ fn a_goroutine_injected_while_a_p_is_handed_off_is_run() {
         };
         machine.inject(goroutine());
         blocked.join().unwrap();
-        machine.settle();
+        machine.settle(1);
     });
 }
 
@@ -304,7 +348,7 @@ fn a_goroutine_injected_where_no_thread_can_be_started_is_run_by_the_m_that_goes
         };
         machine.inject(goroutine());
         m.join().unwrap();
-        machine.settle();
+        machine.settle(1);
     });
 }
 
@@ -320,7 +364,7 @@ fn a_submitter_that_finds_no_p_leaves_no_other_to_rely_on_it() {
             thread::spawn(move || {
                 if machine.take_p().is_some() {
                     let g = machine.injector.pop_batch(1, |_| {});
-                    g.map(G::as_ptr).into_iter().for_each(run);
+                    g.map(G::as_ptr).into_iter().for_each(|g| machine.run(g));
                     machine.schedule(1, 1, false);
                 }
             })
@@ -332,7 +376,7 @@ fn a_submitter_that_finds_no_p_leaves_no_other_to_rely_on_it() {
         machine.inject(goroutine());
         others.join().unwrap();
         second.join().unwrap();
-        machine.settle();
+        machine.settle(2);
     });
 }
 
@@ -426,5 +470,79 @@ fn a_p_dropped_from_the_idle_list_while_the_number_grows_is_in_use() {
             idle.take_p(|_| procs.wants(p) || procs.give_up(p))
                 .is_some()
         });
+    });
+}
+
+// Caught: a `retire` after which nobody looks at the queues again, or that stops spinning only after that look.
+#[test]
+fn a_goroutine_injected_while_the_number_shrinks_is_run() {
+    loom::model(|| {
+        let machine = Machine::new(&[0], 2);
+        machine.idle.start_spinning();
+        // The last that looks for work is on the P that goes.
+        let m = {
+            let machine = machine.clone();
+            thread::spawn(move || machine.schedule(1, 1, true))
+        };
+        machine.resize(1);
+        machine.inject(goroutine());
+        m.join().unwrap();
+        machine.settle(1);
+    });
+}
+
+// Caught: a `retire` that leaves the ring or `runnext` as it is; thieves that look at as many Ps as there are to be.
+#[test]
+fn what_is_queued_on_a_p_while_the_number_shrinks_is_run() {
+    loom::model(|| {
+        let machine = Machine::new(&[], 2);
+        let m = {
+            let machine = machine.clone();
+            thread::spawn(move || {
+                machine.resize(1);
+                machine.schedule(0, 0, false);
+            })
+        };
+        machine.push(1);
+        machine.push(1);
+        machine.schedule(1, 1, false);
+        m.join().unwrap();
+        machine.settle(2);
+    });
+}
+
+// Caught: a `resize` that wakes nobody, or before the P is on the list.
+#[test]
+fn a_goroutine_injected_while_the_number_grows_is_run() {
+    loom::model(|| {
+        let machine = Machine::shrunk(&[], 1);
+        let grower = {
+            let machine = machine.clone();
+            thread::spawn(move || machine.resize(2))
+        };
+        // All Ps are in long turns when it comes.
+        machine.inject(goroutine());
+        grower.join().unwrap();
+        machine.settle(1);
+    });
+}
+
+// Caught: a `retire` that gives the P up before its queue is empty.
+#[test]
+fn what_is_queued_on_a_p_that_is_given_up_while_the_number_grows_is_run() {
+    loom::model(|| {
+        let machine = Machine::new(&[], 2);
+        // SAFETY: P I1: nobody owns it yet.
+        let local = unsafe { machine.ps[1].runq.local() };
+        local.push_next(goroutine().as_ptr(), &machine.injector);
+        local.push_next(goroutine().as_ptr(), &machine.injector);
+        machine.procs.set(1);
+        let m = {
+            let machine = machine.clone();
+            thread::spawn(move || machine.schedule(1, 1, false))
+        };
+        machine.resize(2);
+        m.join().unwrap();
+        machine.settle(2);
     });
 }
