@@ -4,8 +4,11 @@
 //!
 //! It spins: what it guards is some ten instructions of our own (hchan I7), and giving it up is a
 //! plain store, so an operation on a channel costs one read-modify-write. A waiter that does not get
-//! it soon lets its core go, first to whoever is runnable, then for some microseconds: so a holder that
-//! the system has taken off its core gets on, whatever the threads' priorities.
+//! it soon lets its core go, once to whoever is runnable, then for some microseconds: so a holder that
+//! the system has taken off its core gets on, whatever the threads' priorities. And where all threads
+//! want one channel, they take turns by the thousand values instead of handing its memory from core to
+//! core with each: four senders and four receivers on two cores take 14 ns a value; with thirty offers
+//! before the first sleep it was 25 (AMD EPYC).
 //!
 //! Rejected: `std::sync::Mutex`. Giving it up is a second read-modify-write, which with the looks at
 //! the poison flag made a buffered message cost half as much again.
@@ -28,7 +31,7 @@ mod spin {
     /// Looks at a lock that is taken, before its core is offered to others.
     const SPINS: u32 = 3;
     /// Offers before the thread sleeps between two looks.
-    const YIELDS: u32 = 30;
+    const YIELDS: u32 = 1;
     const NAP: Duration = Duration::from_micros(20);
 
     /// See the module.
