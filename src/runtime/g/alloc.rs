@@ -9,7 +9,7 @@
 //!
 //! # Invariants
 //!
-//! - **alloc I1**: `Links` are read and written under the lock of the shard that they name.
+//! - **alloc I1**: `Links` are read and written under the lock of the cell's shard, which follows from its address.
 //! - **alloc I2**: memory is deallocated only after it was unlinked, so a walker that holds the lock
 //!   sees initialised headers.
 
@@ -26,13 +26,15 @@ use crate::runtime::current;
 use crate::runtime::sched::Sched;
 
 /// Parts of the list, each with its lock.
-pub(super) const SHARDS: usize = 32;
+const SHARDS: usize = 32;
+/// Cells that lie within so many bytes are in one of them. Allocators give each thread memory of its own, so two
+/// threads seldom want the same lock.
+const NEIGHBOURS: usize = 64 * 1024;
 
 /// A goroutine's place in the list of all goroutines.
 pub(crate) struct Links {
     prev: Cell<*mut Header>,
     next: Cell<*mut Header>,
-    shard: Cell<usize>,
 }
 
 impl Links {
@@ -40,7 +42,6 @@ impl Links {
         Links {
             prev: Cell::new(ptr::null_mut()),
             next: Cell::new(ptr::null_mut()),
-            shard: Cell::new(0),
         }
     }
 }
@@ -59,13 +60,16 @@ impl Shard {
     }
 }
 
-fn link(g: G, shard: usize) {
-    let mut head = ALL[shard].lock();
+fn shard_of(g: G) -> &'static Shard {
+    &ALL[g.as_ptr().addr() / NEIGHBOURS % SHARDS]
+}
+
+fn link(g: G) {
+    let mut head = shard_of(g).lock();
     // SAFETY: the caller owns `g`; the list's headers are initialised (alloc I2), and the lock is held
     // (alloc I1).
     unsafe {
         let links = &g.header().links;
-        links.shard.set(shard);
         links.prev.set(ptr::null_mut());
         links.next.set(head.0);
         if let Some(old) = G::from_ptr(head.0) {
@@ -76,11 +80,10 @@ fn link(g: G, shard: usize) {
 }
 
 fn unlink(g: G) {
-    // SAFETY: the caller owns the cell, whose shard does not change while it is linked.
-    let links = unsafe { &g.header().links };
-    let mut head = ALL[links.shard.get()].lock();
+    let mut head = shard_of(g).lock();
     // SAFETY: alloc I1 and I2, under the lock.
     unsafe {
+        let links = &g.header().links;
         match G::from_ptr(links.prev.get()) {
             Some(prev) => prev.header().links.next.set(links.next.get()),
             None => head.0 = links.next.get(),
@@ -128,7 +131,7 @@ pub(crate) fn new<F: Future>(
     let memory = memory_of(layout);
     // SAFETY: fresh memory, large and aligned enough for `Cell<F>`.
     let g = unsafe { G::init(memory, future, sched, birth) };
-    link(g, pool.map_or(0, Pool::shard));
+    link(g);
     g
 }
 
@@ -148,7 +151,7 @@ pub(crate) fn new_traced<F: Future>(
     let memory = memory_of(G::traced_layout_of::<F>());
     // SAFETY: fresh memory of that layout.
     let g = unsafe { G::init_traced(memory, future, sched, birth, spans) };
-    link(g, pool.map_or(0, Pool::shard));
+    link(g);
     g
 }
 

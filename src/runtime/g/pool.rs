@@ -22,7 +22,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::alloc::{SHARDS, free_memory};
+use super::alloc::free_memory;
 use super::cell::{G, Header};
 
 /// Cells up to `CLASSES * GRAIN` bytes are recycled. The grain is the usual allocator's, so a class wastes
@@ -105,24 +105,13 @@ struct Rack {
 /// The cells that an M keeps.
 pub(crate) struct Pool {
     racks: UnsafeCell<[Rack; CLASSES]>,
-    shard: usize,
 }
-
-/// Deals shards of the list of all goroutines out to Ms.
-static NEXT_SHARD: AtomicUsize = AtomicUsize::new(0);
 
 impl Pool {
     pub(crate) fn new() -> Pool {
         Pool {
             racks: UnsafeCell::new([const { Rack::EMPTY }; CLASSES]),
-            // Relaxed: only spreads the load.
-            shard: NEXT_SHARD.fetch_add(1, Ordering::Relaxed) % SHARDS,
         }
-    }
-
-    /// The part of the list of all goroutines that new cells of this M enter.
-    pub(super) fn shard(&self) -> usize {
-        self.shard
     }
 
     /// # Safety
