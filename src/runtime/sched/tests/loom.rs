@@ -72,7 +72,7 @@ impl Machine {
     /// `idle` are the Ps that nobody owns, M 0 and up to `started` are there.
     fn new(idle: &[usize], started: usize) -> Arc<Machine> {
         Arc::new(Machine {
-            ps: [0, 1].map(P::new),
+            ps: [0, 1].map(|id| P::new(id, false)),
             procs: Procs::new(2),
             injector: Injector::new(),
             idle: Idle::new(idle.to_vec()),
