@@ -189,6 +189,17 @@ pub struct StageRecv<'a, T> {
     stage: &'a Stage<T>,
 }
 
+impl<T> StageRecv<'_, T> {
+    /// See `Recv::renew`.
+    #[inline]
+    fn renew(self) -> Self {
+        Self {
+            recv: self.recv.renew(),
+            ..self
+        }
+    }
+}
+
 impl<T> Future for StageRecv<'_, T> {
     type Output = Option<T>;
 
@@ -227,7 +238,7 @@ impl<'a, T> SelectCase for StageRecv<'a, T> {
 
     #[inline]
     fn into_arm(this: Option<Self>) -> Self::Arm {
-        ChanArm::new(this)
+        ChanArm::new(this.map(StageRecv::renew))
     }
 }
 
