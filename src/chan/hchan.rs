@@ -275,19 +275,16 @@ impl<T> Hchan<T> {
     }
 
     /// Receives into `slot`, which is empty, if that is nothing but taking it from a parked sender: as
-    /// `hand_off`. The number of the value comes with it.
+    /// `hand_off`. The value gets no number: it is handed out at once, and cannot be given back.
     #[inline]
-    pub(super) fn take_over(&self, slot: &mut Option<T>) -> Option<(Ready, u64)> {
-        let mut seq = 0;
-        let ready = self.meet(Mirror::SENDQ, |core| {
+    pub(super) fn take_over(&self, slot: &mut Option<T>) -> Option<Ready> {
+        self.meet(Mirror::SENDQ, |core| {
             // SAFETY: as in `hand_off`.
             let sender = unsafe { core.sendq.choose_task() }?;
-            seq = core.next_seq();
             let (value, ready) = sender.take();
             *slot = value;
             Some((ready, core.sendq.is_empty()))
-        })?;
-        Some((ready, seq))
+        })
     }
 
     /// Under the lock, if there is nothing in the channel but waiters in this one queue: serves one of

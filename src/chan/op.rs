@@ -50,12 +50,13 @@ mod side {
         ///
         /// The slot is the caller's (sudog's table).
         unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Option<T>, u64)>;
-        /// Does it where that is nothing but serving a waiter on the other side.
+        /// Does it where that is nothing but serving a waiter on the other side. Only for an operation
+        /// whose result is handed out at once: what is received has no number.
         ///
         /// # Safety
         ///
         /// As for `quick`; the node is not parked.
-        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Ready, u64)>;
+        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Ready>;
         /// Tries to do it; under the lock.
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome;
         /// Where it parks.
@@ -77,10 +78,9 @@ mod side {
             unsafe { node.slot(|slot| chan.push(slot)) }.then_some((None, 0))
         }
         #[inline]
-        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Ready, u64)> {
+        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Ready> {
             // SAFETY: passed on.
-            let ready = unsafe { node.slot(|slot| chan.hand_off(slot)) }?;
-            Some((ready, 0))
+            unsafe { node.slot(|slot| chan.hand_off(slot)) }
         }
         #[inline]
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
@@ -108,7 +108,7 @@ mod side {
             chan.pop().map(|(value, seq)| (Some(value), seq))
         }
         #[inline]
-        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Ready, u64)> {
+        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Ready> {
             // SAFETY: passed on.
             unsafe { node.slot(|slot| chan.take_over(slot)) }
         }
@@ -272,7 +272,7 @@ impl<T, S: Side> Op<T, S> {
         }
         if S::may_run(mirror, chan.capacity()) {
             // SAFETY: fresh, so the slot is the owner's.
-            if let Some((ready, _)) = unsafe { S::meet(chan, &this.node) } {
+            if let Some(ready) = unsafe { S::meet(chan, &this.node) } {
                 ready.fire();
                 return Poll::Ready(());
             }
