@@ -124,15 +124,17 @@ impl Sched {
         let share = (self.injector.len() / self.nprocs() + 1).min(BATCH);
         // SAFETY: P I1: called by the M that owns `p`.
         let local = unsafe { p.runq.local() };
-        let mut rest = [ptr::null_mut(); BATCH];
+        let mut rest = [None; BATCH];
         let mut count = 0;
         // The ring may overflow into the very queue whose lock is held here: collect first.
         let first = self.injector.pop_batch(share, |g| {
-            rest[count] = g.as_ptr();
+            rest[count] = Some(g);
             count += 1;
         })?;
-        for &g in &rest[..count] {
-            local.push_back(g, &self.injector);
+        for g in rest[..count].iter().flatten() {
+            // In a crowd they have waited for long, in no cache any more.
+            g.prefetch();
+            local.push_back(g.as_ptr(), &self.injector);
         }
         Some(first)
     }

@@ -1,85 +1,51 @@
 //! The global run queue: goroutines made ready outside any P, preempted ones, and what overflows.
 //!
+//! A queue of addresses and not, as in Go, a list through the goroutines: a batch comes and goes as one copy, and the
+//! cells, long out of the cache when a crowd waits here, are not touched under the lock.
+//!
 //! # Invariants
 //!
-//! - **injector I1**: `next` of a queued goroutine's header belongs to the queue, under its lock.
-//! - **injector I2**: `len` is the length, stored under the lock; without it, it is a hint.
+//! - **injector I1**: `len` is the length, stored under the lock; without it, it is a hint.
 
-use std::ptr;
+use std::collections::VecDeque;
 
 use crate::loom::sync::atomic::{AtomicUsize, Ordering};
 use crate::loom::sync::{Mutex, MutexGuard};
 use crate::runtime::g::{G, Header};
 use crate::runtime::p::runq::Overflow;
 
+/// Room for so many is kept when the queue is empty.
+const KEPT: usize = 4096;
+
 pub(crate) struct Injector {
-    list: Mutex<List>,
+    /// What is in it belongs to the queue (state I1).
+    queue: Mutex<VecDeque<G>>,
     len: AtomicUsize,
-}
-
-struct List {
-    head: *mut Header,
-    tail: *mut Header,
-    len: usize,
-}
-
-// SAFETY: queued goroutines belong to the queue (state I1), whatever thread locks it.
-unsafe impl Send for List {}
-
-impl List {
-    fn push(&mut self, g: *mut Header) {
-        // SAFETY: injector I1; queued goroutines are alive (state I3).
-        unsafe {
-            (*g).next.store(ptr::null_mut(), Ordering::Relaxed);
-            match self.tail.as_ref() {
-                Some(tail) => tail.next.store(g, Ordering::Relaxed),
-                None => self.head = g,
-            }
-        }
-        self.tail = g;
-        self.len += 1;
-    }
-
-    fn pop(&mut self) -> Option<G> {
-        // SAFETY: injector I1 and state I3.
-        let g = unsafe { G::from_ptr(self.head) }?;
-        // SAFETY: as above.
-        self.head = unsafe { g.header().next.load(Ordering::Relaxed) };
-        if self.head.is_null() {
-            self.tail = ptr::null_mut();
-        }
-        self.len -= 1;
-        Some(g)
-    }
 }
 
 impl Injector {
     pub(crate) fn new() -> Injector {
         Injector {
-            list: Mutex::new(List {
-                head: ptr::null_mut(),
-                tail: ptr::null_mut(),
-                len: 0,
-            }),
+            queue: Mutex::new(VecDeque::new()),
             len: AtomicUsize::new(0),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, List> {
-        crate::loom::lock(&self.list)
+    fn lock(&self) -> MutexGuard<'_, VecDeque<G>> {
+        crate::loom::lock(&self.queue)
     }
 
-    fn publish(&self, list: &List) {
+    fn publish(&self, queue: &VecDeque<G>) {
         // Ordering: Release pairs with the Acquire in `len`; who pushes and who goes to sleep meet
         // through the SeqCst fences in `wake`.
-        self.len.store(list.len, Ordering::Release);
+        self.len.store(queue.len(), Ordering::Release);
     }
 
     /// Puts one at the tail.
     pub(crate) fn push(&self, g: G) {
-        let mut list = self.lock();
-        list.push(g.as_ptr());
-        self.publish(&list);
+        let mut queue = self.lock();
+        queue.push_back(g);
+        self.publish(&queue);
     }
 
     /// How many there are (a hint).
@@ -94,25 +60,24 @@ impl Injector {
         if self.len() == 0 {
             return None;
         }
-        let mut list = self.lock();
-        let first = list.pop()?;
-        for _ in 1..max {
-            match list.pop() {
-                Some(g) => rest(g),
-                None => break,
-            }
+        let mut queue = self.lock();
+        let count = queue.len().min(max);
+        let mut batch = queue.drain(..count);
+        let first = batch.next()?;
+        batch.for_each(&mut rest);
+        if queue.is_empty() {
+            queue.shrink_to(KEPT);
         }
-        self.publish(&list);
+        self.publish(&queue);
         Some(first)
     }
 }
 
 impl Overflow<Header> for Injector {
     fn overflow(&self, batch: &[*mut Header]) {
-        let mut list = self.lock();
-        for &g in batch {
-            list.push(g);
-        }
-        self.publish(&list);
+        let mut queue = self.lock();
+        // SAFETY: what is in a ring is a goroutine.
+        queue.extend(batch.iter().filter_map(|&g| unsafe { G::from_ptr(g) }));
+        self.publish(&queue);
     }
 }
