@@ -58,6 +58,8 @@ pub(crate) struct M {
     pub(crate) netlist: RefCell<Vec<G>>,
     pub(crate) pool: Pool,
     pub(crate) rng: RefCell<fastrand::Rng>,
+    /// The Ps' ticks when it began to steal.
+    pub(crate) ticks: RefCell<Vec<u32>>,
     goids: Cell<(u64, u64)>,
     /// Goroutines started and ended on this M. Written by it alone, summed by anybody.
     pub(crate) started: Counter,
@@ -127,6 +129,7 @@ impl M {
             netlist: RefCell::new(Vec::new()),
             pool: Pool::new(),
             rng: RefCell::new(fastrand::Rng::new()),
+            ticks: RefCell::default(),
             goids: Cell::new((0, 0)),
             started: Counter(AtomicU64::new(0)),
             ended: Counter(AtomicU64::new(0)),

@@ -1,12 +1,13 @@
 //! `find_runnable`: the search for a goroutine to run, in Go's order.
 //!
 //! Own due timers → the global queue, once in 61 turns → `runnext` → ring → a batch of the global queue
-//! → the poller, without blocking → other Ps' rings (four sweeps; due timers and `runnext` of the victim
-//! in the last) → the global queue again → give the P up → look everywhere again → block in the poller
+//! → the poller, without blocking → other Ps' rings (four sweeps or more; then due timers and `runnext` of
+//! the victim, too) → the global queue again → give the P up → look everywhere again → block in the poller
 //! → park.
 //!
 //! Where it differs from Go: the slice is charged to the P. Every turn counts, also one out of
-//! `runnext`, and a chain of `runnext` turns ends when it holds off others.
+//! `runnext`, and a chain of `runnext` turns ends when it holds off others. And a thief leaves what a turn
+//! has made ready to its P where that turn goes on, for a while: Go does so with `runnext` alone.
 
 use std::ptr;
 use std::time::{Duration, Instant};
@@ -28,11 +29,13 @@ pub(crate) const ROUND: u32 = GLOBAL_EVERY * TIMERS_EVERY;
 const NEXT_RUNS: u32 = 16;
 /// The most that one visit takes from the global queue: half a ring.
 const BATCH: usize = p::runq::CAPACITY / 2;
-/// How long a thief leaves a `runnext` to its owner, who is about to run it. Go asks its system to sleep for 3 µs,
-/// which on Linux takes some 50 to 60. With 3 µs as written, a select over sixteen busy channels took 250 ns a value
-/// on two cores instead of 70: each sender that it had woken was carried off to the other core.
-const NEXT_GRACE: Duration = Duration::from_micros(50);
-/// So many in the ring of the P whose `runnext` is watched are a backlog, and worth sharing at once.
+/// Of a thief, before it gives up.
+const SWEEPS: u32 = 4;
+/// How long a thief leaves what a turn has made ready to the P where that turn goes on. Go asks for 3 µs of sleep,
+/// which on Linux take 50 to 60. A select over sixteen busy channels, whose turn makes a sender
+/// ready with every value, took 250 ns a value on two cores instead of 70 while thieves waited for 3 µs.
+const GRACE: Duration = Duration::from_micros(50);
+/// More than so many in a ring are shared at once.
 const BACKLOG: usize = 32;
 
 /// The next goroutine for `m`; `None` when its thread shall end: the runtime stops, or there are more
@@ -169,71 +172,59 @@ impl Sched {
         self.wait(m)
     }
 
-    /// Four sweeps over the other Ps; from which it comes is said with it.
+    /// Sweeps over the other Ps, four at least; from which it comes is said with it.
     fn steal(&self, m: &M, p: &P) -> Option<(G, usize)> {
         // Also those that are too many: their Ms may be long in a turn.
         let n = self.procs.most();
         // SAFETY: P I1: the M owns `p`.
         let local = unsafe { p.runq.local() };
-        for sweep in 0..4 {
-            let last = sweep == 3;
+        let mut ticks = m.ticks.borrow_mut();
+        ticks.clear();
+        ticks.extend((0..n).map(|id| self.ps[id].get().map_or(0, |p| p.tick())));
+        let since = Instant::now();
+        for sweep in 1.. {
+            let ripe = sweep > SWEEPS && since.elapsed() >= GRACE;
+            let mut young = false;
             for id in visit_order(n, &mut m.rng.borrow_mut()) {
                 let Some(victim) = self.ps[id].get().filter(|v| v.id != p.id) else {
                     continue;
                 };
+                let fires =
+                    || victim.timers.next() != p::NEVER && victim.timers.run_due(self.now());
+                let same_turn = victim.tick() == ticks[id];
                 let queue = victim.runq.steal();
-                if last && victim.timers.next() != p::NEVER && victim.timers.run_due(self.now()) {
-                    if let Some(g) = local.pop_next() {
-                        m.steals.bump();
-                        // SAFETY: what is in a queue is a goroutine.
-                        return unsafe { G::from_ptr(g) }.map(|g| (g, id));
-                    }
-                }
-                let stolen = if !queue.ring_is_empty() {
+                let len = queue.ring_len();
+                let stolen = if sweep == SWEEPS && fires() {
+                    local.pop_next()
+                } else if len > BACKLOG || (len > 0 && (ripe || !same_turn)) {
                     local.steal_from(&queue)
-                } else if last {
-                    self.steal_next(victim)
+                } else if ripe && same_turn && queue.has_next() {
+                    self.steal_next(victim, ticks[id])
                 } else {
+                    young |= len > 0 || (same_turn && queue.has_next());
                     None
                 };
                 if let Some(g) = stolen {
                     m.steals.bump();
-                    // SAFETY: as above.
+                    // SAFETY: what is in a queue is a goroutine.
                     return unsafe { G::from_ptr(g) }.map(|g| (g, id));
                 }
             }
+            if sweep >= SWEEPS && (ripe || !young || self.injector.len() > 0) {
+                break;
+            }
+            std::hint::spin_loop();
         }
         None
     }
 
-    /// Takes the `runnext` of a P whose M stays in one poll. One that comes out of it runs it itself, and what it
-    /// has made ready before with it: the thief watches `runnext` alone, unless there is something else to do.
-    fn steal_next(&self, victim: &P) -> Option<*mut Header> {
-        let (owner, tick) = (victim.owner(), victim.tick());
-        let waits = || victim.runq.steal().has_next() && victim.tick() == tick;
-        if !waits() {
-            return None;
-        }
-        let since = Instant::now();
-        while since.elapsed() < NEXT_GRACE {
-            if !waits() || self.has_work_beside(victim) {
-                return None;
-            }
-            std::hint::spin_loop();
-        }
-        let m = self.threads.find(owner)?;
+    /// Takes the `runnext` of a P whose M stays in the turn of this tick. One that comes out of it runs it itself.
+    fn steal_next(&self, victim: &P, tick: u32) -> Option<*mut Header> {
+        let owner = victim.owner();
+        let still = || ptr::eq(victim.owner(), owner) && victim.tick() == tick;
         // SAFETY: P I1: during the visit we are the owner.
         let take = || unsafe { victim.runq.local() }.pop_next();
-        m.lease.visit(|| ptr::eq(victim.owner(), owner), take)?
-    }
-
-    /// Whether a thief that watches the `runnext` of `victim` had better look elsewhere.
-    fn has_work_beside(&self, victim: &P) -> bool {
-        let much = |p: &P| {
-            let few = if p.id == victim.id { BACKLOG } else { 0 };
-            p.runq.steal().ring_len() > few
-        };
-        self.injector.len() > 0 || self.all_ps().any(much)
+        self.threads.find(owner)?.lease.visit(still, take)?
     }
 
     /// Gives the P up, then looks everywhere again: with a P in hand when there is something.
