@@ -38,14 +38,16 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
-        name: "a_process_with_a_quota_of_one_cpu_and_a_half_has_one_p",
+        name: "a_process_with_a_quota_below_two_cpus_has_one_p",
         program: || {
             enter_cgroup();
             tell();
         },
         check: |case| {
             if several_cpus(case) {
-                with_quota(case, 150_000, "1 CPUs, 1 Ps");
+                for quota in [50_000, 100_000, 150_000] {
+                    with_quota(case, quota, "1 CPUs, 1 Ps");
+                }
             }
         },
     },
