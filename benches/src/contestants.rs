@@ -17,8 +17,10 @@ pub struct Contestant {
     pub runner: Runner,
     /// Whether it stands for its runtime in the rows without channels.
     pub native: bool,
-    /// Whether it is gosched with its taking away of Ps switched off, which shows what that costs.
-    pub without_retake: bool,
+    /// Set where it is gosched done in another way.
+    pub variant: Option<Variant>,
+    /// Whether it has a fan-in.
+    pub merges: bool,
     /// Whether its channel has a capacity of zero.
     pub rendezvous: bool,
     /// Whether its channel can have several receivers.
@@ -43,6 +45,15 @@ pub struct Runs {
     pub serve: Option<Serves>,
 }
 
+/// gosched done in another way, which takes part only where that is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    /// Its taking away of Ps is switched off, which shows what that costs.
+    WithoutRetake,
+    /// Its fan-in is one goroutine that selects.
+    OverRecvAny,
+}
+
 /// Where the code of a contestant is.
 #[derive(Clone, Copy)]
 pub enum Runner {
@@ -56,9 +67,14 @@ impl Contestant {
     /// Whether it can do `work`.
     pub fn takes(&self, work: Work) -> bool {
         let ends = self.many_receivers || work.ends().1 == 1;
+        if let Some(variant) = self.variant {
+            return match variant {
+                Variant::WithoutRetake => matches!(work, Work::Saturated { .. }),
+                Variant::OverRecvAny => matches!(work, Work::Merge { .. }),
+            };
+        }
         match work {
-            Work::Saturated { .. } => self.native || self.without_retake,
-            _ if self.without_retake => false,
+            Work::Merge { .. } => self.merges,
             Work::Http { .. } => self.web,
             Work::Contexts(Contexts::Timeout) => self.contexts == Some(true),
             // Nothing is registered with a channel of Go's before a goroutine parks.
@@ -82,7 +98,8 @@ impl Contestant {
                 serve: None,
             }),
             native: false,
-            without_retake: false,
+            variant: None,
+            merges: false,
             rendezvous: true,
             many_receivers: true,
             web: false,
@@ -105,8 +122,13 @@ impl Contestant {
         self
     }
 
-    const fn without_retake(mut self) -> Self {
-        self.without_retake = true;
+    const fn variant(mut self, variant: Variant) -> Self {
+        self.variant = Some(variant);
+        self
+    }
+
+    const fn merging(mut self) -> Self {
+        self.merges = true;
         self
     }
 
@@ -134,12 +156,15 @@ pub fn all() -> Vec<Contestant> {
     vec![
         Contestant::with_contexts::<Gosched, chan::Gosched, ctx::Gosched>("gosched")
             .native(echo_and_web::<Gosched>)
-            .web(),
+            .web()
+            .merging(),
         Contestant::here(
             "gosched-without-retake",
             either::<GoschedWithoutRetake, chan::Gosched>,
         )
-        .without_retake(),
+        .variant(Variant::WithoutRetake),
+        Contestant::here("gosched-over-recv-any", work::run_merge_over_recv_any)
+            .variant(Variant::OverRecvAny),
         Contestant::here("gosched@tokio", either::<Tokio, chan::Gosched>),
         Contestant::with_contexts::<Tokio, chan::Tokio, ctx::Tokio>("tokio")
             .native(echo_and_web::<Tokio>)
@@ -164,7 +189,8 @@ pub fn all() -> Vec<Contestant> {
             name: "go",
             runner: Runner::Go,
             native: true,
-            without_retake: false,
+            variant: None,
+            merges: false,
             rendezvous: true,
             many_receivers: true,
             web: true,
@@ -192,6 +218,7 @@ fn either_or_contexts<R: Rt, C: chan::Chan, X: ctx::Ctx>(
 ) -> Result<Reading, String> {
     match work {
         Work::Contexts(contexts) => work::run_contexts::<R, X>(contexts, setting),
+        Work::Merge { .. } => work::run_merge(work, setting),
         other => either::<R, C>(other, setting),
     }
 }

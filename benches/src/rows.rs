@@ -93,6 +93,9 @@ fn runtimes() -> Vec<Row> {
         ("ctx-err", CONTEXTS, Work::Contexts(Contexts::Err), false),
         ("ctx-poll", CONTEXTS, Work::Contexts(Contexts::Poll), false),
         ("ctx-wait", CONTEXTS, Work::Contexts(Contexts::Wait), false),
+        ("merge/2", MERGE, Work::Merge { inputs: 2 }, false),
+        ("merge/16", MERGE, Work::Merge { inputs: 16 }, false),
+        ("merge/1000", MERGE, Work::Merge { inputs: 1_000 }, false),
         #[cfg(feature = "http")]
         ("http", HTTP, Work::Http { blocking: false }, false),
         #[cfg(feature = "http")]
@@ -108,6 +111,7 @@ fn runtimes() -> Vec<Row> {
     rows.map(row).into()
 }
 
+const MERGE: &str = "Many channels into one";
 const CONTEXTS: &str = "One context";
 const SATURATED: &str = "Tasks that compute so long between two yields, four for each worker";
 const MEMORY: &str = "Memory of a task that waits in a receive";

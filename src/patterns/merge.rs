@@ -3,10 +3,11 @@
 //! Called by users.
 //!
 //! One goroutine per input, all of which send to one channel. Rejected: one goroutine for all over
-//! `recv_any`, which builds and parks an arm per input for every value. Measured per value, from unbuffered
-//! inputs, on one P and on two (AMD EPYC, two cores, 2026-11-27): with 2 inputs 245 and 265 ns against 180
-//! and 245, with 16 inputs 255 and 255 against 225 and 335, with 1,000 inputs 320 and 930 against 1,550 and
-//! 3,150.
+//! `recv_any`, which builds and parks an arm per input for every value. Few inputs it serves faster, but what
+//! a value costs grows with their number. Measured per value, from unbuffered inputs, on one P and on two
+//! (`merge/N` in `benches`, medians of 5, AMD EPYC, two cores, 2026-11-28): with 2 inputs 225 and 240 ns against
+//! 140 and 180, with 16 inputs 230 and 255 against 170 and 220, with 1,000 inputs 235 and 250 against 1,170 and
+//! 1,740.
 
 use super::Stage;
 use super::crew::{Crew, Outlet};

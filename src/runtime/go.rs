@@ -166,6 +166,9 @@ pub fn num_goroutine() -> usize {
 
 /// How many CPUs the process may use, affinity and cgroup quota counted. Go's `runtime.NumCPU`.
 ///
+/// A quota is rounded down, and is one CPU at least: with a P more than that, the system would stop all threads for a part
+/// of each period.
+///
 /// # Examples
 ///
 /// ```

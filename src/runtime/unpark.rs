@@ -11,14 +11,14 @@
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{RawWaker, RawWakerVTable, Waker};
-use std::thread::Thread;
 use std::time::Duration;
 
 use super::sched::Sched;
 use super::tid::{self, Tid};
+use crate::loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::loom::thread::{self, Thread};
 
 /// What wakes a thread in `block_on`.
 pub(crate) struct Unpark {
@@ -34,7 +34,7 @@ pub(crate) struct Unpark {
     pub(crate) site: &'static Location<'static>,
     sched: usize,
     /// Why it must not sleep on.
-    verdict: Mutex<Option<String>>,
+    verdict: crate::loom::sync::Mutex<Option<String>>,
 }
 
 /// The pause between two looks of `sleep_while`.
@@ -52,16 +52,21 @@ pub(super) struct Blocked(Arc<Unpark>);
 
 impl Blocked {
     pub(super) fn new(sched: &Sched, site: &'static Location<'static>) -> Blocked {
+        Blocked::at(ptr::from_ref(sched).addr(), site)
+    }
+
+    /// As `new`, with the address of the runtime.
+    fn at(sched: usize, site: &'static Location<'static>) -> Blocked {
         let unpark = Arc::new(Unpark {
             woken: AtomicBool::new(false),
-            thread: std::thread::current(),
+            thread: thread::current(),
             own: AtomicUsize::new(0),
             asleep: AtomicBool::new(false),
             sleeps: AtomicUsize::new(0),
             tid: tid::current(),
             site,
-            sched: ptr::from_ref(sched).addr(),
-            verdict: Mutex::new(None),
+            sched,
+            verdict: crate::loom::sync::Mutex::new(None),
         });
         all().push(Arc::downgrade(&unpark));
         Blocked(unpark)
@@ -81,7 +86,7 @@ impl Blocked {
     /// With the verdict, when it was found that none ever will be.
     #[track_caller]
     pub(super) fn sleep(&self) {
-        self.sleep_by(std::thread::park, || false);
+        self.sleep_by(thread::park, || false);
     }
 
     /// Sleeps while something is so that nobody tells the end of: it looks now and then, which only a process that
@@ -92,12 +97,20 @@ impl Blocked {
     /// With the verdict, when it was found that this will never end.
     #[track_caller]
     pub(super) fn sleep_while(&self, mut it_is_so: impl FnMut() -> bool) {
-        self.sleep_by(|| std::thread::park_timeout(LOOK), || !it_is_so());
+        self.sleep_by(|| thread::park_timeout(LOOK), || !it_is_so());
     }
 
     #[inline]
     #[track_caller]
-    fn sleep_by(&self, park: impl Fn(), mut enough: impl FnMut() -> bool) {
+    fn sleep_by(&self, park: impl Fn(), enough: impl FnMut() -> bool) {
+        if let Some(verdict) = self.until_woken(park, enough) {
+            panic!("{verdict}");
+        }
+    }
+
+    /// Parks until a waker is woken, or that is `enough`; what was found meanwhile, if it is to sleep no more.
+    #[inline]
+    fn until_woken(&self, park: impl Fn(), mut enough: impl FnMut() -> bool) -> Option<String> {
         let this = &*self.0;
         // Relaxed load: single writer.
         let sleeps = this.sleeps.load(Ordering::Relaxed) + 1;
@@ -112,10 +125,7 @@ impl Blocked {
         // Last, or the thread would look asleep when it is not. Ordering: Release pairs with the Acquire in
         // `sleeps_for_ours`, Acquire as above.
         this.woken.swap(false, Ordering::AcqRel);
-        let verdict = this.verdict().take();
-        if let Some(verdict) = verdict {
-            panic!("{verdict}");
-        }
+        this.verdict().take()
     }
 }
 
@@ -127,12 +137,12 @@ impl Drop for Blocked {
 }
 
 impl Unpark {
-    fn verdict(&self) -> MutexGuard<'_, Option<String>> {
-        self.verdict.lock().unwrap_or_else(PoisonError::into_inner)
+    fn verdict(&self) -> crate::loom::sync::MutexGuard<'_, Option<String>> {
+        crate::loom::lock(&self.verdict)
     }
 
     fn wake(&self) {
-        // Ordering: Release pairs with the Acquire in `sleep`.
+        // Ordering: Release pairs with the Acquire in `until_woken`.
         if !self.woken.swap(true, Ordering::Release) {
             self.thread.unpark();
         }
@@ -155,7 +165,7 @@ impl Unpark {
 
     /// True when the thread sleeps, and all wakers that there are of it lie in waiting places of ours.
     pub(crate) fn sleeps_for_ours(self: &Arc<Self>) -> bool {
-        // Ordering: see `sleep_by`. In this order: whoever sees that the thread took a wake-up back sees that
+        // Ordering: see `until_woken`. In this order: whoever sees that the thread took a wake-up back sees that
         // it is awake.
         let sleeps = !self.woken.load(Ordering::Acquire) && self.asleep.load(Ordering::Acquire);
         // The thread's own count and the caller's. Ordering: `own` is raised after the count and lowered before
@@ -255,4 +265,80 @@ unsafe fn drop_own(data: *const ()) {
     let unpark = unsafe { Arc::from_raw(data.cast::<Unpark>()) };
     // Ordering: see `sleeps_for_ours`.
     unpark.own.fetch_sub(1, Ordering::Release);
+}
+
+/// Models of a thread that goes to sleep, and of those who wake it and look at it.
+#[cfg(all(test, loom))]
+mod loom_models {
+    use loom::sync::atomic::AtomicBool as Flag;
+    use loom::thread;
+
+    use super::*;
+
+    fn blocked() -> Blocked {
+        Blocked::at(0, Location::caller())
+    }
+
+    // Caught: `wake` with a Relaxed swap, or without `unpark`, or that unparks before it swaps; `until_woken` that takes
+    // the wake-up back before it parks, or after it by a store.
+    #[test]
+    fn of_two_wake_ups_in_a_row_neither_is_lost() {
+        loom::model(|| {
+            let blocked = blocked();
+            let told = [(); 2].map(|()| {
+                let flag = Arc::new(Flag::new(false));
+                let (told, waker) = (flag.clone(), keep(&blocked.waker()).unwrap());
+                thread::spawn(move || {
+                    // Relaxed: the wake-up itself is to carry it over.
+                    told.store(true, Ordering::Relaxed);
+                    waker.wake();
+                });
+                flag
+            });
+            // As in `block_on`: a look, and a sleep when there is nothing yet. A wake-up that is lost is a deadlock.
+            while !told.iter().all(|flag| flag.load(Ordering::Relaxed)) {
+                blocked.sleep();
+            }
+        });
+    }
+
+    // Caught: `until_woken` that takes the wake-up back before it says that it is awake, or with Acquire alone;
+    // `sleeps_for_ours` that looks at `asleep` first, or at `woken` Relaxed.
+    #[test]
+    fn a_thread_that_was_woken_looks_asleep_to_nobody() {
+        loom::model(|| {
+            let blocked = blocked();
+            let waker = keep(&blocked.waker()).unwrap();
+            let unpark = blocked.0.clone();
+            let other = thread::spawn(move || {
+                waker.wake();
+                // No waker is left: a look that took it for asleep would find a deadlock. The second look is for loom,
+                // which does not try every place for the first.
+                assert!(!unpark.sleeps_for_ours());
+                thread::yield_now();
+                assert!(!unpark.sleeps_for_ours());
+            });
+            blocked.sleep();
+            other.join().unwrap();
+        });
+    }
+
+    // Caught: `condemn` that wakes before it writes.
+    #[test]
+    fn a_verdict_beside_a_wake_up_is_heard() {
+        loom::model(|| {
+            let blocked = blocked();
+            let waker = keep(&blocked.waker()).unwrap();
+            let unpark = blocked.0.clone();
+            // Not joined: loom takes an `unpark` that comes late for the end of a join.
+            thread::spawn(move || unpark.condemn("all asleep".to_owned()));
+            thread::spawn(move || waker.wake());
+            let verdict = loop {
+                if let Some(verdict) = blocked.until_woken(crate::loom::thread::park, || false) {
+                    break verdict;
+                }
+            };
+            assert_eq!(verdict, "all asleep");
+        });
+    }
 }

@@ -16,6 +16,10 @@ use crossbeam_utils::CachePadded;
 use super::current;
 use super::p::{Nanos, now};
 
+/// False in a build that measures what the dump costs (`benches/dump-cost`): then neither a wait nor a spawn leaves a
+/// record in the header. What reads them finds nothing, or what an earlier goroutine in the same cell left.
+pub(crate) const RECORDED: bool = !cfg!(gosched_no_dump);
+
 /// Why a goroutine is parked; the text is Go's where Go has the reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -134,8 +138,10 @@ pub(crate) fn refresh_clock() {
 /// Records why and where the current goroutine is about to wait; does nothing outside a goroutine.
 #[inline]
 pub(crate) fn note(reason: WaitReason, site: &'static Location<'static>) {
-    if let Some(g) = current::g() {
-        g.set_wait(reason, site);
+    if RECORDED {
+        if let Some(g) = current::g() {
+            g.set_wait(reason, site);
+        }
     }
 }
 

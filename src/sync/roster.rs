@@ -103,14 +103,14 @@ impl<T> Roster<T> {
         self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.live == 0)
     }
 
-    #[cfg(all(test, not(loom)))]
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let rest = self.rest.as_ref().map_or(0, |rest| rest.live);
         usize::from(self.first.is_some()) + rest as usize
     }
 
     /// How many members there is room for without growing.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         1 + self.rest.as_ref().map_or(0, |rest| rest.slots.capacity())
     }

@@ -1,9 +1,12 @@
-//! What a whole process does: at its end, on SIGQUIT, under `GODEBUG=schedtrace`, when all its goroutines wait for each
-//! other, when one of them recurses too deeply, and when it is the guide's stuck service.
+//! What a whole process does: how many Ps it has when it gives no number, at its end, on SIGQUIT, under
+//! `GODEBUG=schedtrace`, when all its goroutines wait for each other, when one of them recurses too deeply, and when it is
+//! the guide's stuck service.
 //!
 //! Each case is a program, which this binary becomes when it is told so through the environment, and a look
 //! at what it wrote. It has no test harness, whose threads would be in the way of the deadlock's proof.
 
+#[cfg(target_os = "linux")]
+mod cpus;
 #[cfg(target_os = "linux")]
 mod deadlock;
 mod ends;
@@ -122,7 +125,10 @@ fn read_all(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> 
 fn main() {
     let mut cases = [ends::CASES, schedtrace::CASES].concat();
     #[cfg(target_os = "linux")]
-    cases.extend(deadlock::CASES);
+    {
+        cases.extend(cpus::CASES);
+        cases.extend(deadlock::CASES);
+    }
     #[cfg(unix)]
     {
         cases.extend(sigquit::CASES);

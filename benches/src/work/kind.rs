@@ -78,6 +78,11 @@ pub enum Work {
         /// Of the channel.
         capacity: usize,
     },
+    /// Senders with an unbuffered channel each, whose values come out of one. Per value.
+    Merge {
+        /// Channels.
+        inputs: usize,
+    },
     /// The numbers up to 2,000 through a chain of tasks, one for each prime. Per value handed on.
     Sieve {
         /// Of each channel.
@@ -211,6 +216,7 @@ impl Work {
             Work::Select { channels, capacity } => ("select", capacity, channels),
             Work::SelectDone { capacity } => ("select-done", capacity, 0),
             Work::SelectTimer { capacity } => ("select-timer", capacity, 0),
+            Work::Merge { inputs } => ("merge", 0, inputs),
             Work::Sieve { capacity } => ("sieve", capacity, 0),
         };
         let (senders, receivers) = self.ends();

@@ -9,6 +9,7 @@ mod meter;
 
 mod chan;
 mod context;
+mod merge;
 mod parked;
 mod select;
 mod sieve;
@@ -29,6 +30,7 @@ pub use context::{Contexts, run as run_contexts};
 pub use figure::{Figure, PER_OPERATION};
 pub use kind::Work;
 pub use lateness::Lateness;
+pub use merge::{run as run_merge, run_over_recv_any as run_merge_over_recv_any};
 pub use meter::{Budget, Reading, Setting};
 pub use payload::Payload;
 pub use sched::run as run_scheduler;

@@ -6,9 +6,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use loom::future::block_on;
+use loom::sync::atomic::AtomicBool as Flag;
 use loom::thread;
 
 use crate::chan::{Receiver, Sender, chan};
@@ -20,8 +21,8 @@ fn poll_and_drop<F: Future>(future: F) -> Option<F::Output> {
         .as_mut()
         .poll(&mut Context::from_waker(Waker::noop()))
     {
-        std::task::Poll::Ready(output) => Some(output),
-        std::task::Poll::Pending => None,
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
     }
 }
 
@@ -30,6 +31,16 @@ struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A waker that counts.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -63,15 +74,27 @@ fn a_pop_beside_a_sender_that_parks_lets_its_value_in() {
     });
 }
 
+// Caught: `push` that stores the picture Relaxed; `mirror` that loads it Relaxed; `push` that stores the picture
+// before it has the lock.
 #[test]
-fn a_value_that_is_seen_to_be_there_can_be_received() {
+fn a_value_that_is_seen_to_be_there_can_be_received_and_shows_what_was_done_before() {
     loom::model(|| {
-        let (tx, rx) = chan(1);
-        let sender = thread::spawn(move || tx.try_send(Box::new(7)).unwrap());
-        if rx.len() == 1 {
-            assert_eq!(rx.try_recv().map(|value| *value), Ok(7));
-        }
-        sender.join().unwrap();
+        let before = Arc::new(Flag::new(false));
+        let (tx, rx) = chan::<Box<u8>>(1);
+        let receiver = {
+            let before = before.clone();
+            thread::spawn(move || {
+                if rx.len() == 1 {
+                    // Before the receive, whose lock would show it anyway.
+                    assert!(before.load(Ordering::Relaxed));
+                    assert_eq!(rx.try_recv().map(|value| *value), Ok(7));
+                }
+                rx
+            })
+        };
+        before.store(true, Ordering::Relaxed);
+        tx.try_send(Box::new(7)).unwrap();
+        receiver.join().unwrap();
     });
 }
 
@@ -116,22 +139,33 @@ fn a_close_lets_a_parked_sender_and_a_second_closer_go() {
     });
 }
 
-// Caught: `close` without `release_waiters`.
+// Caught: `release_waiters` that lets the senders go first.
 #[test]
 fn a_close_ends_a_select_that_waits_on_both_sides_by_its_receive() {
     loom::model(|| {
         let (tx, rx) = chan(0);
         let closer = tx.clone();
-        let select = thread::spawn(move || {
-            block_on(async {
-                Select::new()
-                    .send(&tx, 1, |sent| sent.is_err())
-                    .recv(&rx, |value| value.is_none())
-                    .await
-            })
+        let mut select = pin!(async {
+            Select::new()
+                .send(&tx, 1, |sent| Err(sent.is_err()))
+                .recv(&rx, Ok)
+                .await
         });
-        closer.close();
-        assert!(select.join().unwrap());
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(wakes.clone());
+        let closer = thread::spawn(move || closer.close());
+        let first = select.as_mut().poll(&mut Context::from_waker(&waker));
+        closer.join().unwrap();
+        match first {
+            // It came too late to wait, and either end will do.
+            Poll::Ready(ended) => assert!(matches!(ended, Ok(None) | Err(true))),
+            // As in Go, where a close lets all receivers go before the first sender.
+            Poll::Pending => {
+                assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+                let ended = select.as_mut().poll(&mut Context::from_waker(&waker));
+                assert_eq!(ended, Poll::Ready(Ok(None)));
+            }
+        }
     });
 }
 
@@ -259,20 +293,28 @@ fn a_value_sent_by_an_upgraded_handle_is_dropped_with_the_last_receiver() {
     });
 }
 
-// Caught: `close` without `release_waiters`.
+// Caught: `Sender::drop` that counts down with Release alone, or with Acquire alone; `with_locked` that stores the
+// picture Relaxed.
 #[test]
-fn a_sender_upgraded_beside_the_last_drop_keeps_a_receiver_waiting() {
+fn whoever_sees_the_channel_closed_sees_what_each_sender_did_before_it_was_dropped() {
     loom::model(|| {
-        let (tx, rx) = chan(0);
-        let weak = tx.downgrade();
-        let receiver = thread::spawn(move || block_on(rx.recv()));
-        let dropper = thread::spawn(move || drop(tx));
-        let sent = match weak.upgrade() {
-            Some(tx) => block_on(tx.send(7)).is_ok(),
-            None => false,
+        let before = Arc::new(Flag::new(false));
+        let (tx, rx) = chan::<u8>(0);
+        let other = tx.clone();
+        let observer = {
+            let before = before.clone();
+            thread::spawn(move || {
+                if rx.is_closed() {
+                    assert!(before.load(Ordering::Relaxed));
+                }
+                rx
+            })
         };
-        assert_eq!(receiver.join().unwrap(), sent.then_some(7));
+        let dropper = thread::spawn(move || drop(other));
+        before.store(true, Ordering::Relaxed);
+        drop(tx);
         dropper.join().unwrap();
+        assert!(observer.join().unwrap().is_closed());
     });
 }
 

@@ -27,7 +27,7 @@ use super::state::State;
 use super::traced::{self, Spans};
 use crate::loom::cell::UnsafeCell;
 use crate::runtime::sched::Sched;
-use crate::runtime::wait::{Record, WaitReason};
+use crate::runtime::wait::{RECORDED, Record, WaitReason};
 
 /// A goroutine, as the scheduler passes it around (Go's `*g`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,11 +145,13 @@ impl Header {
             .store(ptr::from_ref(vtable).cast_mut(), Ordering::Relaxed);
         self.sched.store(sched.cast_mut(), Ordering::Relaxed);
         self.id.store(birth.id, Ordering::Relaxed);
-        self.parent.store(birth.parent, Ordering::Relaxed);
-        self.spawn_site
-            .store(ptr::from_ref(birth.site).cast_mut(), Ordering::Relaxed);
-        self.wait.store(0, Ordering::Relaxed);
-        self.wait_site.store(ptr::null_mut(), Ordering::Relaxed);
+        if RECORDED {
+            self.parent.store(birth.parent, Ordering::Relaxed);
+            self.spawn_site
+                .store(ptr::from_ref(birth.site).cast_mut(), Ordering::Relaxed);
+            self.wait.store(0, Ordering::Relaxed);
+            self.wait_site.store(ptr::null_mut(), Ordering::Relaxed);
+        }
         self.state.reset();
     }
 
@@ -195,7 +197,9 @@ impl Header {
     /// A turn begins: what was waited for before is over.
     #[inline]
     pub(crate) fn begin_turn(&self) {
-        self.wait.store(Record::running().bits(), Ordering::Relaxed);
+        if RECORDED {
+            self.wait.store(Record::running().bits(), Ordering::Relaxed);
+        }
     }
 
     /// What `set_wait` or `begin_turn` recorded last.

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use super::Sched;
 use crate::runtime::g::{self, Birth, G, JoinHandle};
 use crate::runtime::m::{self, M};
+use crate::runtime::wait::RECORDED;
 use crate::runtime::{current, frame};
 
 /// Puts a goroutine that was just claimed into a queue: `runnext` of the current P, else the global
@@ -88,7 +89,7 @@ impl Sched {
         }
         let this = Arc::as_ptr(self);
         let m = current::m().filter(|m| ptr::eq(Arc::as_ptr(&m.sched), this));
-        let parent = current::g().map_or(0, |g| g.id());
+        let parent = current::g().filter(|_| RECORDED).map_or(0, |g| g.id());
         let (id, pool) = match m {
             Some(m) => (m.next_goid(), Some(&m.pool)),
             None => (m::next_goid(), None),
