@@ -100,6 +100,7 @@ mod sched;
 mod schedtrace;
 #[cfg(unix)]
 mod sigquit;
+mod slice;
 #[cfg(feature = "stack-growth")]
 mod stack;
 mod surely;

@@ -22,7 +22,7 @@ use super::p::{NEVER, Nanos, P, now};
 use super::sched::{Hog, Sched};
 use super::schedtrace::{Tracer, Wish};
 use super::wake::guarded;
-use super::{tid, wait};
+use super::{slice, tid, wait};
 
 const SHORTEST: Duration = Duration::from_micros(20);
 const LONGEST_BUSY: Duration = Duration::from_millis(1);
@@ -102,6 +102,7 @@ impl Sysmon {
                 let sysmon = &sched.sysmon;
                 // Relaxed: a number that others look for.
                 sysmon.tid.store(tid::current(), Ordering::Relaxed);
+                slice::wish_short();
                 sysmon.run(&sched);
                 sysmon.tid.store(0, Ordering::Relaxed);
             })
@@ -137,7 +138,12 @@ impl Sysmon {
                 busy_at = at;
             }
             let deep = at.saturating_sub(busy_at) > DEEP_SLEEP_AFTER;
-            let pause = if deep { DEEPEST } else { delay.min(within) };
+            let longest = if busy { LONGEST_BUSY } else { LONGEST_IDLE };
+            let pause = if deep {
+                DEEPEST
+            } else {
+                delay.min(longest).min(within)
+            };
             let due = tracer.as_ref().map_or(pause, Tracer::due_in);
             let due = due.min(watch.due_in());
             if self.rest(pause.min(due), deep, sched) {
@@ -161,7 +167,7 @@ impl Sysmon {
                     within = SHORTEST.max(Duration::from_nanos(nanos));
                     quiet += 1;
                     if quiet > PATIENCE {
-                        delay = (delay * 2).min(if busy { LONGEST_BUSY } else { LONGEST_IDLE });
+                        delay = (delay * 2).min(LONGEST_IDLE);
                     }
                 }
             }
@@ -300,6 +306,7 @@ impl Sysmon {
     /// An M that had lost its P came out of its poll.
     #[cold]
     pub(crate) fn hog_is_back(&self, m: &M) {
+        slice::end_long();
         // Relaxed: the lease's lock orders it.
         let hogged = now().saturating_sub(m.hog_since.load(Ordering::Relaxed));
         let (Some(g), Some(unreported)) = (m.current_g(), self.reports[1].pass()) else {

@@ -9,6 +9,7 @@ use crate::runtime::current;
 use crate::runtime::g::Header;
 use crate::runtime::m::M;
 use crate::runtime::p::{Nanos, P};
+use crate::runtime::slice;
 use crate::runtime::wait::WaitReason;
 
 /// See [`crate::runtime::block_in_place`].
@@ -61,6 +62,8 @@ impl Sched {
                 // Its ring may hold more hogs: first those that others have made ready.
                 p.request_attention();
                 m.hog_since.store(since, Ordering::Relaxed);
+                // Its thread is alive for as long as the lease is locked.
+                slice::give_long(m.tid.load(Ordering::Relaxed));
                 // The goroutine lives: its poll cannot end while the lease is locked.
                 let g = m.current_g();
                 Hog {
