@@ -10,6 +10,7 @@
 //! has made ready to its P where that turn goes on, for a while: Go does so with `runnext` alone.
 
 use std::ptr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Sched;
@@ -32,9 +33,14 @@ const BATCH: usize = p::runq::CAPACITY / 2;
 /// Of a thief, before it gives up.
 const SWEEPS: u32 = 4;
 /// How long a thief leaves what a turn has made ready to the P where that turn goes on. Go asks for 3 µs of sleep,
-/// which on Linux take 50 to 60. A select over sixteen busy channels, whose turn makes a sender
+/// which on Linux are 50 to 60. A select over sixteen busy channels, whose turn makes a sender
 /// ready with every value, took 250 ns a value on two cores instead of 70 while thieves waited for 3 µs.
 const GRACE: Duration = Duration::from_micros(50);
+/// How long it looks at that without a pause. The rest it sleeps through: with as many threads as cores somebody else
+/// needs this one, and while timers end one by one their thieves would take more time than they.
+const SPIN: Duration = Duration::from_micros(5);
+/// What it asks for, to sleep through the rest.
+const NAP: Duration = Duration::from_micros(3);
 /// More than so many in a ring are shared at once.
 const BACKLOG: usize = 32;
 
@@ -213,7 +219,11 @@ impl Sched {
             if sweep >= SWEEPS && (ripe || !young || self.injector.len() > 0) {
                 break;
             }
-            std::hint::spin_loop();
+            if sweep > SWEEPS && since.elapsed() >= SPIN {
+                thread::sleep(NAP);
+            } else {
+                std::hint::spin_loop();
+            }
         }
         None
     }
