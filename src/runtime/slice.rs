@@ -6,7 +6,8 @@
 //! The shares stay as they are.
 //!
 //! Linux knows such wishes since 6.12 (`sched_runtime` of sched_setattr(2)); elsewhere nothing is done. A thread whose
-//! policy somebody has changed is left alone.
+//! policy somebody has changed is left alone. The threads that a thread starts inherit its wish: an M, which sysmon may have
+//! started, begins with the usual slice. (Short ones for all Ms were tried: a ticker beside hogs was late by as much.)
 
 use super::tid::Tid;
 
@@ -31,7 +32,7 @@ pub(super) fn give_long(tid: Tid) {
 }
 
 /// The calling thread is one of many again.
-pub(super) fn end_long() {
+pub(super) fn be_usual() {
     imp::set(0, USUAL);
 }
 
@@ -75,7 +76,7 @@ mod imp {
 
     #[cfg(test)]
     mod tests {
-        use super::super::{end_long, give_long, wish_short};
+        use super::super::{be_usual, give_long, wish_short};
         use super::*;
         use crate::runtime::tid;
 
@@ -83,7 +84,7 @@ mod imp {
         fn a_wish_changes_nothing_but_the_slice() {
             std::thread::spawn(|| {
                 let Some(before) = get(0) else { return };
-                for wish in [wish_short, || give_long(tid::current()), end_long] {
+                for wish in [wish_short, || give_long(tid::current()), be_usual] {
                     wish();
                     let now = get(0).unwrap();
                     assert_eq!(

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::{Config, Sched};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
-use crate::runtime::wait;
+use crate::runtime::{slice, wait};
 
 /// How an M came out of `park`.
 #[must_use]
@@ -256,6 +256,7 @@ impl Sched {
             let m = Arc::new(M::new(Arc::clone(&sched), number as u64, spinning));
             sched.threads.all().ms.push(Arc::clone(&m));
             wait::refresh_clock();
+            slice::be_usual();
             {
                 let _tokio = sched.netpoll.enter();
                 match id {
