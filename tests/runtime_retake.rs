@@ -227,6 +227,47 @@ fn a_lasting_blocking_call_after_the_loss_of_the_p_needs_none() {
     });
 }
 
+/// The slice of its core that the calling thread has asked the system for, in nanoseconds.
+#[cfg(target_os = "linux")]
+fn slice() -> u64 {
+    // `struct sched_attr` of sched_getattr(2) in words, of which the fourth is `sched_runtime`.
+    let mut attr = [0_u64; 6];
+    // SAFETY: the system writes no more than it is told.
+    let done = unsafe {
+        let size = std::mem::size_of_val(&attr);
+        libc::syscall(libc::SYS_sched_getattr, 0, attr.as_mut_ptr(), size, 0)
+    };
+    assert_eq!(done, 0);
+    attr[3]
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_lost_its_p_lets_others_go_first_until_it_takes_note() {
+    within(|| {
+        let rt = Runtime::builder().procs(1).build().unwrap();
+        let retakes = {
+            let handle = rt.handle().clone();
+            move || handle.metrics().retakes()
+        };
+        let [before, during, after] = rt
+            .block_on(rt.handle().go(async move {
+                let before = slice();
+                while retakes() == 0 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                let during = slice();
+                // Wants to queue it, and finds that the P is gone. The turn goes on.
+                drop(go(async {}));
+                [before, during, slice()]
+            }))
+            .unwrap();
+        assert_eq!(after, before);
+        // A system without such wishes names none.
+        assert!(during > before || during == 0, "{before}, {during}");
+    });
+}
+
 #[test]
 fn without_a_threshold_a_stuck_goroutine_keeps_its_p() {
     within(|| {

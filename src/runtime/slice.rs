@@ -2,7 +2,7 @@
 //!
 //! A thread that computes holds its core for a slice of the system, some milliseconds, and who wakes up beside it waits
 //! for so long; a wish for a shorter slice gets a thread its core at once. sysmon wishes for a short one, and a thread
-//! that has lost its P is given a long one until it comes back: all others go before it, and it gets its share later.
+//! that has lost its P is given a long one until it takes note: all others go before it, and it gets its share later.
 //! The shares stay as they are.
 //!
 //! Linux knows such wishes since 6.12 (`sched_runtime` of sched_setattr(2)); elsewhere nothing is done. A thread whose

@@ -306,7 +306,6 @@ impl Sysmon {
     /// An M that had lost its P came out of its poll.
     #[cold]
     pub(crate) fn hog_is_back(&self, m: &M) {
-        slice::be_usual();
         // Relaxed: the lease's lock orders it.
         let hogged = now().saturating_sub(m.hog_since.load(Ordering::Relaxed));
         let (Some(g), Some(unreported)) = (m.current_g(), self.reports[1].pass()) else {

@@ -27,7 +27,7 @@ pub(crate) use note::Note;
 use super::g::{self, G, Header, Pool, Runner, Turn};
 use super::p::P;
 use super::sched::Sched;
-use super::{current, sched, tid, wait};
+use super::{current, sched, slice, tid, wait};
 
 /// One thread of a runtime.
 pub(crate) struct M {
@@ -178,7 +178,7 @@ impl M {
         match self.lease.with(|| f(p)) {
             Ok(result) => Some(result),
             Err(Lost) => {
-                self.forget_p();
+                self.lose_p();
                 None
             }
         }
@@ -189,6 +189,13 @@ impl M {
     fn forget_p(&self) {
         self.p.set(ptr::null());
         current::set_preempt_flag(None);
+    }
+
+    /// The P was taken away, and here the M takes note.
+    #[cold]
+    fn lose_p(&self) {
+        self.forget_p();
+        slice::be_usual();
     }
 
     /// Leaves a P for a sleeping M, before it is woken (M I1).
@@ -309,7 +316,7 @@ impl Runner for M {
         self.lease.begin_poll();
         let r = user();
         if let Err(Lost) = self.lease.end_poll() {
-            self.forget_p();
+            self.lose_p();
             self.sched.sysmon.hog_is_back(self);
         }
         r
