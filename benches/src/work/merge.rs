@@ -6,9 +6,10 @@ use gosched::chan::{Receiver, Sender};
 use gosched::select::recv_any;
 use gosched::{Context, chan, go, patterns};
 
+use super::Work;
+use super::chan::feed;
 use super::meter::{Reading, Setting, measure};
-use super::{Payload, Work};
-use crate::chan::Tally;
+use crate::chan::{Gosched as Channel, Tally};
 use crate::rt::{Gosched, Rt};
 
 type Value = [u64; 1];
@@ -87,13 +88,7 @@ fn fed(inputs: usize, ops: u64) -> (u64, Vec<Receiver<Value>>) {
     let each = ops.div_ceil(inputs as u64);
     let receivers = (0..inputs as u64).map(|place| {
         let (tx, rx) = chan(0);
-        drop(go(async move {
-            for number in place * each..(place + 1) * each {
-                if tx.send(Value::numbered(number)).await.is_err() {
-                    return;
-                }
-            }
-        }));
+        Gosched::detach(feed::<Channel, Value>(tx, place * each, each));
         rx
     });
     (each * inputs as u64, receivers.collect())

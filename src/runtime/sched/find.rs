@@ -189,7 +189,12 @@ impl Sched {
         ticks.extend((0..n).map(|id| self.ps[id].get().map_or(0, |p| p.tick())));
         let since = Instant::now();
         for sweep in 1.. {
-            let ripe = sweep > SWEEPS && since.elapsed() >= GRACE;
+            let waited = if sweep > SWEEPS {
+                since.elapsed()
+            } else {
+                Duration::ZERO
+            };
+            let ripe = waited >= GRACE;
             let mut young = false;
             for id in visit_order(n, &mut m.rng.borrow_mut()) {
                 let Some(victim) = self.ps[id].get().filter(|v| v.id != p.id) else {
@@ -219,7 +224,7 @@ impl Sched {
             if sweep >= SWEEPS && (ripe || !young || self.injector.len() > 0) {
                 break;
             }
-            if sweep > SWEEPS && since.elapsed() >= SPIN {
+            if waited >= SPIN {
                 thread::sleep(NAP);
             } else {
                 std::hint::spin_loop();
