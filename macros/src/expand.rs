@@ -10,7 +10,13 @@
 //!         let mut sel = pin!(Selector::new(biased));
 //!         let mut a0 = pin!({ let f0 = f0; (&Probe(&f0)).tag().arm(f0) });
 //!         let mut a1 = pin!({ let f1 = f1; (&Probe(&f1)).tag().arm(f1) });
-//!         match poll_fn(|cx| sel.as_mut().poll(&mut [a0.as_mut(), a1.as_mut()], cx)).await {
+//!         match poll_fn(|cx| {
+//!             let look = |which, cx| match which { 0 => a0.as_mut().enter(cx), 1 => a1.as_mut().enter(cx) };
+//!             match sel.as_mut().enter(2, cx, look) {
+//!                 Ok(poll) => poll,
+//!                 Err(rest) => sel.as_mut().go_on(&mut [a0.as_mut(), a1.as_mut()], rest, cx),
+//!             }
+//!         }).await {
 //!             0 => (0, Out::A0(a0.as_mut().finish())),
 //!             1 => (1, Out::A1(a1.as_mut().finish())),
 //!             _ => unreachable!(),
@@ -23,6 +29,8 @@
 //!     }
 //! }
 //! ```
+//!
+//! With more than [`FEW`] arms the looks are the library's: `sel.as_mut().poll(&mut […], cx)`.
 //!
 //! # Invariants
 //!
@@ -49,6 +57,9 @@ use syn::spanned::Spanned as _;
 use syn::{Pat, parse2};
 
 use crate::parse::{Arm, Select};
+
+/// So many arms are looked at where the select stands; see `Selector::enter` in the library.
+const FEW: usize = 2;
 
 /// Expands the tokens that the front of `select!` passes on.
 pub(crate) fn select(input: TokenStream) -> TokenStream {
@@ -161,19 +172,38 @@ fn wait(select: &Select, names: &[Names], default: &Names) -> TokenStream {
         quote_spanned!(site=> (#index, __SelectOut::#variant(#value)))
     });
     let indices = names.iter().map(|n| n.index);
+    let (len, looks) = (names.len(), looks(names, &private));
 
     let chosen = if select.default.is_some() {
         let (index, variant) = (default.index, &default.variant);
+        let polled = match looks {
+            None => quote_spanned!(site=> sel.as_mut().try_poll(#cases)),
+            Some(look) => quote_spanned! {site=>
+                match sel.as_mut().try_enter(#len, #look) {
+                    ::core::result::Result::Ok(index) => ::core::option::Option::Some(index),
+                    ::core::result::Result::Err(_) => sel.as_mut().try_go_on(#cases),
+                }
+            },
+        };
         quote_spanned! {site=>
-            match sel.as_mut().try_poll(#cases) {
+            match #polled {
                 #(::core::option::Option::Some(#indices) => #finished,)*
                 ::core::option::Option::None => (#index, __SelectOut::#variant),
                 _ => ::core::unreachable!(),
             }
         }
     } else {
+        let polled = match looks {
+            None => quote_spanned!(site=> sel.as_mut().poll(#cases, cx)),
+            Some(look) => quote_spanned! {site=>
+                match sel.as_mut().enter(#len, cx, #look) {
+                    ::core::result::Result::Ok(poll) => poll,
+                    ::core::result::Result::Err(rest) => sel.as_mut().go_on(#cases, rest, cx),
+                }
+            },
+        };
         quote_spanned! {site=>
-            match ::core::future::poll_fn(|cx| sel.as_mut().poll(#cases, cx)).await {
+            match ::core::future::poll_fn(|cx| #polled).await {
                 #(#indices => #finished,)*
                 _ => ::core::unreachable!(),
             }
@@ -188,6 +218,23 @@ fn wait(select: &Select, names: &[Names], default: &Names) -> TokenStream {
             #chosen
         }
     }
+}
+
+/// A closure that looks at the arm of a number, for a select that is inlined with its looks (`Selector::enter`).
+fn looks(names: &[Names], private: &TokenStream) -> Option<TokenStream> {
+    let site = Span::mixed_site();
+    let looks = names.iter().map(|n| {
+        let (index, slot) = (n.index, &n.slot);
+        quote_spanned!(site=> #index => #private::Case::enter(#slot.as_mut(), cx))
+    });
+    (names.len() <= FEW).then(|| {
+        quote_spanned! {site=>
+            |index, cx| match index {
+                #(#looks,)*
+                _ => ::core::unreachable!(),
+            }
+        }
+    })
 }
 
 /// The branch that binds the pattern of an arm and runs its body. The braces of a body are the user's way to write

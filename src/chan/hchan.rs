@@ -262,39 +262,44 @@ impl<T> Hchan<T> {
     }
 
     /// Sends what is in `slot`, if that is nothing but giving it to a parked receiver: the channel is
-    /// open and empty, and the first in the queue is a task by itself.
+    /// open and empty.
     #[inline]
     pub(super) fn hand_off(&self, slot: &mut Option<T>) -> Option<Ready> {
         self.meet(Mirror::RECVQ, |core| {
             // SAFETY: locked (I7); settled at once.
-            let receiver = unsafe { core.recvq.choose_task() }?;
-            let seq = core.next_seq();
-            let value = slot.take().expect("a send has a value");
-            Some((receiver.give(value, seq), core.recvq.is_empty()))
+            let receiver = unsafe { core.recvq.choose() };
+            let served = receiver.map(|receiver| {
+                let seq = core.next_seq();
+                receiver.give(slot.take().expect("a send has a value"), seq)
+            });
+            (served, core.recvq.is_empty())
         })
     }
 
-    /// Receives into `slot`, which is empty, if that is nothing but taking it from a parked sender: as
-    /// `hand_off`. The value gets no number: it is handed out at once, and cannot be given back.
+    /// Receives into `slot`, which is empty, if that is nothing but taking it from a parked sender: the channel
+    /// is open and unbuffered. With the peer comes the number of the value.
     #[inline]
-    pub(super) fn take_over(&self, slot: &mut Option<T>) -> Option<Ready> {
+    pub(super) fn take_over(&self, slot: &mut Option<T>) -> Option<(Ready, u64)> {
         self.meet(Mirror::SENDQ, |core| {
             // SAFETY: as in `hand_off`.
-            let sender = unsafe { core.sendq.choose_task() }?;
-            let (value, ready) = sender.take();
-            *slot = value;
-            Some((ready, core.sendq.is_empty()))
+            let sender = unsafe { core.sendq.choose() };
+            let served = sender.map(|sender| {
+                let (value, ready) = sender.take();
+                *slot = value;
+                (ready, core.next_seq())
+            });
+            (served, core.sendq.is_empty())
         })
     }
 
     /// Under the lock, if there is nothing in the channel but waiters in this one queue: serves one of
-    /// them, and says whether the queue is empty then.
+    /// them, if that can be, and says whether the queue is empty then.
     #[inline]
-    fn meet(
+    fn meet<R>(
         &self,
         queue: usize,
-        serve: impl FnOnce(&mut Core<T>) -> Option<(Ready, bool)>,
-    ) -> Option<Ready> {
+        serve: impl FnOnce(&mut Core<T>) -> (Option<R>, bool),
+    ) -> Option<R> {
         // Relaxed: a hint, which is looked at again under the lock.
         if self.mirror.load(Ordering::Relaxed) != queue {
             return None;
@@ -305,12 +310,12 @@ impl<T> Hchan<T> {
             return None;
         }
         // SAFETY: I7: it is locked.
-        let (ready, was_last) = self.core.with_mut(|core| serve(unsafe { &mut *core }))?;
-        if was_last {
+        let (served, is_empty) = self.core.with_mut(|core| serve(unsafe { &mut *core }));
+        if is_empty {
             // Ordering: Release pairs with the Acquire of `mirror`.
             self.mirror.store(0, Ordering::Release);
         }
-        Some(ready)
+        served
     }
 
     /// Parks `node`, if by the picture of this moment it must wait; else the waker comes back.

@@ -50,13 +50,13 @@ mod side {
         ///
         /// The slot is the caller's (sudog's table).
         unsafe fn quick<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Option<T>, u64)>;
-        /// Does it where that is nothing but serving a waiter on the other side. Only for an operation
-        /// whose result is handed out at once: what is received has no number.
+        /// Does it where that is nothing but serving a waiter on the other side; with the number of what is
+        /// received.
         ///
         /// # Safety
         ///
         /// As for `quick`; the node is not parked.
-        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Ready>;
+        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Ready, u64)>;
         /// Tries to do it; under the lock.
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome;
         /// Where it parks.
@@ -78,9 +78,9 @@ mod side {
             unsafe { node.slot(|slot| chan.push(slot)) }.then_some((None, 0))
         }
         #[inline]
-        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Ready> {
+        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Ready, u64)> {
             // SAFETY: passed on.
-            unsafe { node.slot(|slot| chan.hand_off(slot)) }
+            unsafe { node.slot(|slot| chan.hand_off(slot)) }.map(|ready| (ready, 0))
         }
         #[inline]
         fn run<T>(core: &mut Core<T>, slot: &mut Option<T>) -> Outcome {
@@ -108,7 +108,7 @@ mod side {
             chan.pop().map(|(value, seq)| (Some(value), seq))
         }
         #[inline]
-        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<Ready> {
+        unsafe fn meet<T>(chan: &Hchan<T>, node: &Sudog<T>) -> Option<(Ready, u64)> {
             // SAFETY: passed on.
             unsafe { node.slot(|slot| chan.take_over(slot)) }
         }
@@ -272,7 +272,7 @@ impl<T, S: Side> Op<T, S> {
         }
         if S::may_run(mirror, chan.capacity()) {
             // SAFETY: fresh, so the slot is the owner's.
-            if let Some(ready) = unsafe { S::meet(chan, &this.node) } {
+            if let Some((ready, _)) = unsafe { S::meet(chan, &this.node) } {
                 ready.fire();
                 return Poll::Ready(());
             }
@@ -358,19 +358,28 @@ impl<T, S: Side> Op<T, S> {
         let Some(chan) = this.hchan() else {
             return false;
         };
-        if this.node.state() == State::Fresh {
+        let is_fresh = this.node.state() == State::Fresh;
+        if is_fresh {
             // SAFETY: fresh, so slot and `held` are the owner's.
             unsafe {
                 if let Some((left, seq)) = S::quick(chan, &this.node) {
                     this.node.slot(|slot| *slot = left);
-                    this.node.ended_unparked(seq);
-                    this.node.set_state(State::Served);
-                    return true;
+                    return this.ended_unparked(seq);
                 }
             }
         }
         if !S::may_run(chan.mirror(), chan.capacity()) {
             return false;
+        }
+        if is_fresh {
+            // SAFETY: as above.
+            unsafe {
+                if let Some((ready, seq)) = S::meet(chan, &this.node) {
+                    this.ended_unparked(seq);
+                    ready.fire();
+                    return true;
+                }
+            }
         }
         let mut ready = Ready::NOBODY;
         // SAFETY: locked.
@@ -379,22 +388,53 @@ impl<T, S: Side> Op<T, S> {
         ended
     }
 
-    /// As `attempt`, under a lock that the caller holds.
+    /// Served, without having been parked: true.
     ///
     /// # Safety
     ///
-    /// The caller holds the lock of `self.lock()`.
-    pub(crate) unsafe fn attempt_locked(self: Pin<&mut Self>, ready: &mut Ready) -> bool {
+    /// The node is fresh.
+    #[inline]
+    unsafe fn ended_unparked(&self, seq: u64) -> bool {
+        // SAFETY: fresh, so the node is the owner's.
+        unsafe { self.node.ended_unparked(seq) };
+        self.node.set_state(State::Served);
+        true
+    }
+
+    /// As `attempt`, under a lock that the caller holds. If it must wait and there is a place for it, it parks:
+    /// as the arm of this number of the select with this word.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of `self.lock()`; the word outlives the place in the queue.
+    pub(crate) unsafe fn attempt_locked(
+        self: Pin<&mut Self>,
+        ready: &mut Ready,
+        place: Option<(NonNull<Word>, u32)>,
+    ) -> bool {
         let this = self.as_ref().get_ref();
         let Some(chan) = this.hchan() else {
             return false;
         };
         // Under the lock the picture is that of this moment.
-        if !S::may_run(chan.mirror(), chan.capacity()) {
-            return false;
+        if S::may_run(chan.mirror(), chan.capacity()) {
+            // SAFETY: passed on.
+            if unsafe { chan.with_locked(|core| this.attempt_on(core, ready)) } {
+                return true;
+            }
         }
-        // SAFETY: passed on.
-        unsafe { chan.with_locked(|core| this.attempt_on(core, ready)) }
+        if let Some((word, index)) = place {
+            assert!(
+                this.node.state() == State::Fresh,
+                "an arm of a select was parked twice"
+            );
+            // SAFETY: the caller's promise; the node is fresh and pinned, and `drop` unlinks (I2).
+            unsafe {
+                word.as_ref().enlist();
+                chan.park_locked::<S>(NonNull::from(&this.node), Who::Select(word, index));
+            }
+        }
+        false
     }
 
     /// # Safety
@@ -429,27 +469,6 @@ impl<T, S: Side> Op<T, S> {
         }
         self.node.set_state(next);
         true
-    }
-
-    /// For a select: parks as arm `index`.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds the lock of `self.lock()`; the word outlives the place in the queue.
-    pub(crate) unsafe fn enqueue(self: Pin<&mut Self>, word: NonNull<Word>, index: u32) {
-        let this = self.as_ref().get_ref();
-        let Some(chan) = this.hchan() else {
-            return;
-        };
-        assert!(
-            this.node.state() == State::Fresh,
-            "an arm of a select was parked twice"
-        );
-        // SAFETY: the caller's promise; the node is fresh and pinned, and `drop` unlinks (I2).
-        unsafe {
-            word.as_ref().enlist();
-            chan.park_locked::<S>(NonNull::from(&this.node), Who::Select(word, index));
-        }
     }
 
     /// Leaves the queue, if it is in one. If a counterpart has just served it, it has ended.

@@ -440,26 +440,20 @@ impl<T> WaitQueue<T> {
     /// The channel's lock is held, and until the node is settled.
     #[inline]
     pub(crate) unsafe fn choose(&mut self) -> Option<Chosen<T>> {
-        // SAFETY: passed on.
-        unsafe { self.choose_or(false) }
-    }
-
-    /// Takes out the first waiter if it is a task by itself, no arm of a select.
-    ///
-    /// # Safety
-    ///
-    /// As for `choose`.
-    #[inline]
-    pub(crate) unsafe fn choose_task(&mut self) -> Option<Chosen<T>> {
         let node = self.head?;
         // SAFETY: the node is queued: under the lock it is alive (I3), ours, and in this queue.
         unsafe {
-            let waker = node.as_ref().held(Held::take_waker)?;
-            self.unlink(node);
-            Some(Chosen {
-                node,
-                waker: Some(waker),
-            })
+            // Most waiters are tasks by themselves, and come first.
+            match node.as_ref().held(Held::take_waker) {
+                Some(waker) => {
+                    self.unlink(node);
+                    Some(Chosen {
+                        node,
+                        waker: Some(waker),
+                    })
+                }
+                None => self.choose_or(false),
+            }
         }
     }
 
@@ -474,6 +468,7 @@ impl<T> WaitQueue<T> {
         unsafe { self.choose_or(true) }
     }
 
+    #[inline(never)]
     unsafe fn choose_or(&mut self, drop_busy: bool) -> Option<Chosen<T>> {
         let mut at = self.head;
         while let Some(node) = at {

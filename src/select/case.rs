@@ -71,23 +71,20 @@ pub trait Case: sealed::Sealed {
         false
     }
 
-    /// `Chan`: as `attempt`, under a lock already held.
+    /// `Chan`: as `attempt`, under a lock already held. If it is not ready and there is a place for it, it
+    /// goes into its queue: as the arm of this number of the select with this word.
     ///
     /// # Safety
     ///
-    /// The caller holds `self.lock()`, and the word of the select is claimed.
-    unsafe fn attempt_locked(self: Pin<&mut Self>, ready: &mut Ready) -> bool {
-        let _ = ready;
+    /// The caller holds `self.lock()`, and the word of the select is claimed. A word to enqueue with stays
+    /// where it is until the case has left (I2).
+    unsafe fn attempt_locked(
+        self: Pin<&mut Self>,
+        ready: &mut Ready,
+        place: Option<(NonNull<Word>, u32)>,
+    ) -> bool {
+        let _ = (ready, place);
         false
-    }
-
-    /// `Chan`: takes a place in the queue, as arm `index` of the select with this word.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds `self.lock()`; the word stays where it is until the case has left (I2).
-    unsafe fn enqueue(self: Pin<&mut Self>, word: NonNull<Word>, index: u32) {
-        let _ = (word, index);
     }
 
     /// `Chan`: leaves the queue, or learns that it was served.

@@ -133,18 +133,14 @@ impl<O: ChanOp> Case for ChanArm<O> {
     }
 
     #[inline]
-    unsafe fn attempt_locked(self: Pin<&mut Self>, ready: &mut Ready) -> bool {
+    unsafe fn attempt_locked(
+        self: Pin<&mut Self>,
+        ready: &mut Ready,
+        place: Option<(NonNull<Word>, u32)>,
+    ) -> bool {
         // SAFETY: passed on.
         self.op()
-            .is_some_and(|op| unsafe { op.attempt_locked(ready) })
-    }
-
-    #[inline]
-    unsafe fn enqueue(self: Pin<&mut Self>, word: NonNull<Word>, index: u32) {
-        if let Some(op) = self.op() {
-            // SAFETY: passed on.
-            unsafe { op.enqueue(word, index) }
-        }
+            .is_some_and(|op| unsafe { op.attempt_locked(ready, place) })
     }
 
     #[inline]

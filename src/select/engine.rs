@@ -5,9 +5,9 @@
 //! - **Pass 1, look.** All arms in one order; a channel that may be ready is tried under its own lock,
 //!   a future is polled. The first that is ready ends the select. Nothing is in a queue yet. A context is only
 //!   looked at; it is polled at the end of the pass, where the select is to wait.
-//! - **Pass 2, enqueue.** All channels are locked; all are tried again in the same order. If none is
-//!   ready, that was true at one moment: `default` is chosen now, or each arm takes its place, the
-//!   word is armed, and the select sleeps.
+//! - **Pass 2, enqueue.** All channels are locked; all are tried again in the same order, and each that is
+//!   not ready takes its place in the queue, unless there is a `default`. If none was ready, that was true at
+//!   one moment: `default` is chosen now, or the word is armed, and the select sleeps.
 //! - **Pass 3, dequeue.** An arm has been chosen, by a counterpart or by ourselves: all others leave
 //!   their queues, each under its own lock.
 //!
@@ -32,11 +32,11 @@ use std::marker::PhantomPinned;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use super::case::{Case, Kind, Look};
 use super::lock_set::LockSet;
-use super::order::{self, Order};
+use super::order;
 use super::word::Word;
 use crate::chan::ready::Ready;
 use crate::runtime::coop;
@@ -72,25 +72,48 @@ enum Phase {
     Over,
 }
 
-/// What sorts of arms there are.
+/// What sorts of arms there are: a set of the constants.
 #[derive(Clone, Copy, Debug, Default)]
-struct Census {
-    chans: u32,
-    levels: u32,
-    futures: u32,
-    nils: u32,
-}
+struct Census(u8);
 
 impl Census {
+    const CHANS: u8 = 1;
+    const LEVELS: u8 = 2;
+    const FUTURES: u8 = 4;
+    const NILS: u8 = 8;
+    /// Among the levels is one that has not been polled.
+    const UNPOLLED: u8 = 16;
+
+    #[inline]
     fn count(&mut self, look: Look) {
-        match look {
-            Look::Ended | Look::Not(Kind::Off) => {}
-            Look::Not(Kind::Nil) => self.nils += 1,
-            Look::Not(Kind::Chan) => self.chans += 1,
-            Look::Not(Kind::Level) | Look::Unpolled => self.levels += 1,
-            Look::Not(Kind::Future) => self.futures += 1,
-        }
+        self.0 |= match look {
+            Look::Ended | Look::Not(Kind::Off) => 0,
+            Look::Not(Kind::Nil) => Self::NILS,
+            Look::Not(Kind::Chan) => Self::CHANS,
+            Look::Not(Kind::Level) => Self::LEVELS,
+            Look::Unpolled => Self::LEVELS | Self::UNPOLLED,
+            Look::Not(Kind::Future) => Self::FUTURES,
+        };
     }
+
+    #[inline]
+    fn has(self, sort: u8) -> bool {
+        self.0 & sort != 0
+    }
+}
+
+/// What a select goes on with after pass 1 without success, or, with nothing, when it is polled again.
+#[derive(Debug)]
+pub struct Rest(Option<Census>);
+
+/// What follows when all channels were locked and none was ready.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    /// The arms are in their queues.
+    Sleep,
+    /// The arms take their places.
+    Enqueue,
 }
 
 /// One select, from its first look to its end.
@@ -136,7 +159,6 @@ impl Selector {
     /// # Panics
     ///
     /// If it is polled again after it was ready.
-    #[inline]
     pub fn poll(
         self: Pin<&mut Self>,
         cases: &mut [Pin<&mut dyn Case>],
@@ -150,55 +172,152 @@ impl Selector {
     /// # Panics
     ///
     /// If the select was polled before.
-    #[inline]
     pub fn try_poll(self: Pin<&mut Self>, cases: &mut [Pin<&mut dyn Case>]) -> Option<usize> {
         self.try_cases(cases)
     }
 
-    pub(super) fn poll_cases<C: Cases + ?Sized>(
+    /// The first half of [`poll`](Self::poll): pass 1 if it is the first, where `look` is the first look at the arm
+    /// of that number. The second is [`go_on`](Self::go_on).
+    ///
+    /// For a few arms it is inlined with the looks, which know their arms' types. With many a jump to one of
+    /// them would be guessed wrongly more often than a call through a table, where most arms have the same.
+    #[inline]
+    pub fn enter(
         self: Pin<&mut Self>,
-        cases: &mut C,
+        len: usize,
         cx: &mut Context<'_>,
-    ) -> Poll<usize> {
-        ready!(coop::poll_proceed(cx));
+        mut look: impl FnMut(usize, &mut Context<'_>) -> Look,
+    ) -> Result<Poll<usize>, Rest> {
+        if coop::poll_proceed(cx).is_pending() {
+            return Ok(Poll::Pending);
+        }
         let this = self.into_ref().get_ref();
-        let chosen = match this.phase.get() {
-            Phase::New => this.enter(cases, cx, true),
-            Phase::Parked => this.resume(cases, cx),
+        match this.phase.get() {
+            Phase::New => this
+                .look_first(len, |index| look(index, cx))
+                .map(Poll::Ready),
+            Phase::Parked => Err(Rest(None)),
             Phase::Over => panic!("a select was polled after it had completed"),
-        };
-        match chosen {
-            Some(index) => Poll::Ready(index),
-            None => {
-                this.note();
-                Poll::Pending
-            }
         }
     }
 
-    pub(super) fn try_cases<C: Cases + ?Sized>(
+    /// What follows [`enter`](Self::enter).
+    pub fn go_on(
         self: Pin<&mut Self>,
-        cases: &mut C,
-    ) -> Option<usize> {
+        cases: &mut [Pin<&mut dyn Case>],
+        rest: Rest,
+        cx: &mut Context<'_>,
+    ) -> Poll<usize> {
+        self.into_ref().get_ref().go_on_cases(cases, rest, cx)
+    }
+
+    /// The first half of [`try_poll`](Self::try_poll). The second is [`try_go_on`](Self::try_go_on).
+    #[inline]
+    pub fn try_enter(
+        self: Pin<&mut Self>,
+        len: usize,
+        mut look: impl FnMut(usize, &mut Context<'_>) -> Look,
+    ) -> Result<usize, Rest> {
         let this = self.into_ref().get_ref();
         assert!(
             this.phase.get() == Phase::New,
             "a select with a default looks only once"
         );
-        let chosen = this.enter(cases, &mut Context::from_waker(Waker::noop()), false);
-        this.phase.set(Phase::Over);
-        chosen
+        let mut cx = Context::from_waker(Waker::noop());
+        this.look_first(len, |index| look(index, &mut cx))
+    }
+
+    /// What follows [`try_enter`](Self::try_enter).
+    pub fn try_go_on(self: Pin<&mut Self>, cases: &mut [Pin<&mut dyn Case>]) -> Option<usize> {
+        self.into_ref().get_ref().try_locked(cases)
+    }
+
+    #[inline]
+    pub(super) fn poll_cases<C: Cases + ?Sized>(
+        mut self: Pin<&mut Self>,
+        cases: &mut C,
+        cx: &mut Context<'_>,
+    ) -> Poll<usize> {
+        let len = cases.len();
+        let entered = self
+            .as_mut()
+            .enter(len, cx, |index, cx| cases.at(index).enter(cx));
+        match entered {
+            Ok(poll) => poll,
+            Err(rest) => self.into_ref().get_ref().go_on_cases(cases, rest, cx),
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_cases<C: Cases + ?Sized>(
+        mut self: Pin<&mut Self>,
+        cases: &mut C,
+    ) -> Option<usize> {
+        let len = cases.len();
+        let entered = self
+            .as_mut()
+            .try_enter(len, |index, cx| cases.at(index).enter(cx));
+        match entered {
+            Ok(index) => Some(index),
+            Err(_) => self.into_ref().get_ref().try_locked(cases),
+        }
+    }
+
+    /// Pass 1.
+    #[inline]
+    fn look_first(&self, len: usize, mut look: impl FnMut(usize) -> Look) -> Result<usize, Rest> {
+        let mut census = Census::default();
+        let ended = order::find(len, self.biased, |index| {
+            let look = look(index);
+            census.count(look);
+            look == Look::Ended
+        });
+        match ended {
+            Some(index) => {
+                self.phase.set(Phase::Over);
+                Ok(index)
+            }
+            None => Err(Rest(Some(census))),
+        }
+    }
+
+    /// After pass 1, or polled again.
+    #[inline(never)]
+    fn go_on_cases<C: Cases + ?Sized>(
+        &self,
+        cases: &mut C,
+        rest: Rest,
+        cx: &mut Context<'_>,
+    ) -> Poll<usize> {
+        let chosen = match rest.0 {
+            Some(census) => self.enqueue(cases, census, cx),
+            None => self.resume(cases, cx),
+        };
+        match chosen {
+            Some(index) => Poll::Ready(index),
+            None => {
+                self.note();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Pass 2 of a select with a `default`.
+    #[inline(never)]
+    fn try_locked<C: Cases + ?Sized>(&self, cases: &mut C) -> Option<usize> {
+        self.phase.set(Phase::Over);
+        let mut locks = LockSet::of(cases);
+        // One channel was one moment already.
+        if locks.len() <= 1 {
+            return None;
+        }
+        self.look_locked(cases, &mut locks, Then::Nothing)
     }
 
     /// Says what the goroutine waits for.
+    #[inline]
     fn note(&self) {
-        let Census {
-            chans,
-            levels,
-            futures,
-            nils,
-        } = self.census.get();
-        let none = chans + levels + futures + nils == 0;
+        let none = self.census.get().0 == 0;
         wait::note(
             if none {
                 WaitReason::SelectNoCases
@@ -209,76 +328,29 @@ impl Selector {
         );
     }
 
-    /// Passes 1 and 2.
-    fn enter<C: Cases + ?Sized>(
+    /// Pass 2, and what comes before a wait.
+    fn enqueue<C: Cases + ?Sized>(
         &self,
         cases: &mut C,
+        census: Census,
         cx: &mut Context<'_>,
-        wait: bool,
     ) -> Option<usize> {
-        let len = cases.len();
-        if len == 0 {
-            self.phase.set(Phase::Parked);
-            return None;
-        }
-        let first = order::first(len, self.biased);
-        let look = cases.at(first).enter(cx);
-        if look == Look::Ended {
-            self.phase.set(Phase::Over);
-            return Some(first);
-        }
-        self.enter_others(cases, cx, wait, first, look)
-    }
-
-    /// Passes 1 and 2, after a look at the first arm.
-    #[inline(never)]
-    fn enter_others<C: Cases + ?Sized>(
-        &self,
-        cases: &mut C,
-        cx: &mut Context<'_>,
-        wait: bool,
-        first: usize,
-        look: Look,
-    ) -> Option<usize> {
-        let mut order = Order::starting_with(first, cases.len(), self.biased);
-        let mut census = Census::default();
-        census.count(look);
-        let mut unpolled = look == Look::Unpolled;
-        for at in 1..cases.len() {
-            let index = order.at(at);
-            let look = cases.at(index).enter(cx);
-            if look == Look::Ended {
-                self.phase.set(Phase::Over);
-                return Some(index);
-            }
-            census.count(look);
-            unpolled |= look == Look::Unpolled;
-        }
         self.census.set(census);
-        if unpolled && wait {
-            for at in 0..cases.len() {
-                let index = order.at(at);
-                if cases.at(index).settle(cx) {
-                    self.phase.set(Phase::Over);
-                    return Some(index);
-                }
+        if census.has(Census::UNPOLLED) {
+            let ended = order::find(cases.len(), self.biased, |index| cases.at(index).settle(cx));
+            if ended.is_some() {
+                self.phase.set(Phase::Over);
+                return ended;
             }
         }
-        // One channel was one moment already.
-        if census.chans == 0 || (census.chans == 1 && !wait) {
-            self.phase.set(Phase::Parked);
+        self.phase.set(Phase::Parked);
+        if !census.has(Census::CHANS) {
             return None;
         }
-        if wait {
-            self.set_waker(cx);
-        }
-        let chosen = self.look_locked(cases, &mut order, wait, true);
-        self.phase.set(if chosen.is_some() {
-            Phase::Over
-        } else {
-            Phase::Parked
-        });
-        chosen
+        self.set_waker(cx);
+        let mut locks = LockSet::of(cases);
+        let index = self.look_locked(cases, &mut locks, Then::Enqueue)?;
+        Some(self.conclude(cases, index))
     }
 
     /// Tries or polls one arm. The word is claimed (I1).
@@ -291,41 +363,24 @@ impl Selector {
         }
     }
 
-    /// Looks at all channels at one moment; if none is ready, goes to sleep on them, where wished.
+    /// Looks at all channels at one moment. If none is ready, `then` is done.
     fn look_locked<C: Cases + ?Sized>(
         &self,
         cases: &mut C,
-        order: &mut Order,
-        wait: bool,
-        enqueue: bool,
+        locks: &mut LockSet,
+        then: Then,
     ) -> Option<usize> {
         let mut peer = Ready::NOBODY;
-        let locks = (0..cases.len()).filter_map(|index| cases.look(index).lock());
         // SAFETY: the cases outlive this call, so their locks do (case I1).
-        let locked = unsafe { LockSet::lock(locks) };
-        let mut chosen = None;
-        for at in 0..cases.len() {
-            let index = order.at(at);
-            // SAFETY: its lock is held, and the word is claimed.
-            if unsafe { cases.at(index).attempt_locked(&mut peer) } {
-                chosen = Some(index);
-                break;
-            }
-        }
-        if chosen.is_none() && wait {
-            if enqueue {
-                // In the same order: of the arms on one channel, the first in its queue is served.
-                for at in 0..cases.len() {
-                    let index = order.at(at);
-                    // SAFETY: its lock is held; the selector is pinned, and its word checks that all
-                    // have left before it goes (I4).
-                    unsafe {
-                        cases
-                            .at(index)
-                            .enqueue(NonNull::from(&self.word), index as u32)
-                    };
-                }
-            }
+        let locked = unsafe { locks.lock() };
+        let chosen = order::find(cases.len(), self.biased, |index| {
+            // In this order: of the arms on one channel, the first in its queue is served.
+            let place = (then == Then::Enqueue).then(|| (NonNull::from(&self.word), index as u32));
+            // SAFETY: its lock is held, and the word is claimed; the selector is pinned, and its word checks
+            // that all have left before it goes (I4).
+            unsafe { cases.at(index).attempt_locked(&mut peer, place) }
+        });
+        if chosen.is_none() && then != Then::Nothing {
             self.word.arm();
         }
         drop(locked);
@@ -344,49 +399,40 @@ impl Selector {
         if cases.len() == 0 {
             return None;
         }
-        let first = order::first(cases.len(), self.biased);
-        let mut order = Order::starting_with(first, cases.len(), self.biased);
-        if census.futures == 0 && (same_waker || census.chans == 0) {
-            return self.poll_levels(cases, &mut order, cx);
+        if !census.has(Census::FUTURES) && (same_waker || !census.has(Census::CHANS)) {
+            return self.poll_levels(cases, cx);
         }
         if let Err(index) = self.word.claim() {
             return Some(self.conclude(cases, index));
         }
-        for at in 0..cases.len() {
-            let index = order.at(at);
-            if Self::try_one(cases.at(index), cx) {
-                return Some(self.conclude(cases, index));
-            }
+        let ended = order::find(cases.len(), self.biased, |index| {
+            Self::try_one(cases.at(index), cx)
+        });
+        if let Some(index) = ended {
+            return Some(self.conclude(cases, index));
         }
-        if census.chans == 0 {
+        if !census.has(Census::CHANS) {
             return None;
         }
         if !same_waker {
             self.set_waker(cx);
         }
-        let index = self.look_locked(cases, &mut order, true, false)?;
+        let mut locks = LockSet::of(cases);
+        let index = self.look_locked(cases, &mut locks, Then::Sleep)?;
         Some(self.conclude(cases, index))
     }
 
     /// Polls what can be polled without leaving the queues' service.
-    fn poll_levels<C: Cases + ?Sized>(
-        &self,
-        cases: &mut C,
-        order: &mut Order,
-        cx: &mut Context<'_>,
-    ) -> Option<usize> {
-        if self.census.get().levels == 0 {
+    fn poll_levels<C: Cases + ?Sized>(&self, cases: &mut C, cx: &mut Context<'_>) -> Option<usize> {
+        if !self.census.get().has(Census::LEVELS) {
             return None;
         }
-        for at in 0..cases.len() {
-            let index = order.at(at);
-            if cases.look(index).kind() == Kind::Level && cases.at(index).poll(cx) {
-                // Ready, but a counterpart may have been faster.
-                let index = self.word.claim().err().unwrap_or(index);
-                return Some(self.conclude(cases, index));
-            }
-        }
-        None
+        let ready = order::find(cases.len(), self.biased, |index| {
+            cases.look(index).kind() == Kind::Level && cases.at(index).poll(cx)
+        })?;
+        // Ready, but a counterpart may have been faster.
+        let index = self.word.claim().err().unwrap_or(ready);
+        Some(self.conclude(cases, index))
     }
 
     /// Pass 3.

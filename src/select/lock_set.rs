@@ -8,64 +8,126 @@
 //!    never wait for each other in a circle.
 //! 2. A set lives within one poll.
 
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+use super::engine::Cases;
 use crate::chan::lock::{Lock, Locked};
 
 /// So many locks need no allocation.
 const INLINE: usize = 8;
 
-/// Locks that are held; dropping it opens them.
-pub(super) struct LockSet<'a> {
-    inline: [Option<Locked<'a>>; INLINE],
-    spilled: Vec<Locked<'a>>,
+/// Locks to be taken together.
+pub(super) struct LockSet {
+    /// The first `len` of them, in order, while they fit.
+    few: [NonNull<Lock>; INLINE],
+    len: usize,
+    /// All of them, in no order, when they do not.
+    many: Vec<NonNull<Lock>>,
 }
 
-impl<'a> LockSet<'a> {
-    /// Takes all these locks.
+impl LockSet {
+    /// Those of these arms.
+    pub(super) fn of<C: Cases + ?Sized>(cases: &C) -> Self {
+        let mut set = Self {
+            few: [NonNull::dangling(); INLINE],
+            len: 0,
+            many: Vec::new(),
+        };
+        for index in 0..cases.len() {
+            if let Some(lock) = cases.look(index).lock() {
+                set.add(lock);
+            }
+        }
+        set
+    }
+
+    #[inline]
+    fn add(&mut self, lock: NonNull<Lock>) {
+        if self.len < INLINE {
+            // SAFETY: the arms that the locks are from are borrowed.
+            let rank = |lock: NonNull<Lock>| unsafe { lock.as_ref() }.rank();
+            let mut at = self.len;
+            while at > 0 && rank(self.few[at - 1]) > rank(lock) {
+                self.few[at] = self.few[at - 1];
+                at -= 1;
+            }
+            self.few[at] = lock;
+        } else {
+            if self.many.is_empty() {
+                self.many.extend_from_slice(&self.few);
+            }
+            self.many.push(lock);
+        }
+        self.len += 1;
+    }
+
+    /// How many arms have one, some perhaps the same.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Takes them all.
     ///
     /// # Safety
     ///
     /// They all live for `'a`.
-    pub(super) unsafe fn lock(locks: impl Iterator<Item = NonNull<Lock>>) -> Self {
-        let mut few = [NonNull::<Lock>::dangling(); INLINE];
-        let mut many = Vec::new();
-        let mut len = 0;
-        for lock in locks {
-            if len < INLINE {
-                few[len] = lock;
-            } else {
-                if len == INLINE {
-                    many.extend_from_slice(&few);
-                }
-                many.push(lock);
+    pub(super) unsafe fn lock<'a>(&mut self) -> AllLocked<'a> {
+        let sorted = match self.few.get(..self.len) {
+            Some(few) => few,
+            None => {
+                // SAFETY: the caller's promise.
+                let rank = |lock: &NonNull<Lock>| unsafe { lock.as_ref() }.rank();
+                self.many.sort_unstable_by_key(rank);
+                &self.many[..]
             }
-            len += 1;
-        }
-        let mut set = Self {
-            inline: [const { None }; INLINE],
-            spilled: Vec::new(),
         };
-        let sorted = if len <= INLINE {
-            &mut few[..len]
-        } else {
-            &mut many[..]
+        let mut locked = AllLocked {
+            few: [const { MaybeUninit::uninit() }; INLINE],
+            len: 0,
+            many: Vec::new(),
         };
-        // SAFETY: the caller's promise.
-        sorted.sort_unstable_by_key(|lock| unsafe { lock.as_ref() }.rank());
-        let mut held = 0;
-        for at in 0..sorted.len() {
-            if at > 0 && sorted[at] == sorted[at - 1] {
+        let mut before = None;
+        for lock in sorted {
+            if before == Some(*lock) {
                 continue;
             }
+            before = Some(*lock);
             // SAFETY: the caller's promise.
-            let locked = unsafe { sorted[at].as_ref() }.lock();
-            match set.inline.get_mut(held) {
-                Some(place) => *place = Some(locked),
-                None => set.spilled.push(locked),
-            }
-            held += 1;
+            locked.hold(unsafe { lock.as_ref() }.lock());
         }
-        set
+        locked
+    }
+}
+
+/// Locks that are held; dropping it opens them.
+pub(super) struct AllLocked<'a> {
+    /// The first `len` of them.
+    few: [MaybeUninit<Locked<'a>>; INLINE],
+    len: usize,
+    /// Those that have no place there.
+    many: Vec<Locked<'a>>,
+}
+
+impl<'a> AllLocked<'a> {
+    #[inline]
+    fn hold(&mut self, locked: Locked<'a>) {
+        match self.few.get_mut(self.len) {
+            Some(place) => {
+                place.write(locked);
+                self.len += 1;
+            }
+            None => self.many.push(locked),
+        }
+    }
+}
+
+impl Drop for AllLocked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        for locked in &mut self.few[..self.len] {
+            // SAFETY: `hold` has filled the first `len`.
+            unsafe { locked.assume_init_drop() };
+        }
     }
 }

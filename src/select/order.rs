@@ -4,81 +4,83 @@
 //!
 //! 1. It is a permutation of the arms: drawn uniformly (Fisher and Yates), or that of the source with
 //!    `biased`.
-//! 2. Places before `drawn` are settled; the rest is drawn only when it is asked for. The first place
-//!    is drawn by `first`, before there is an order: a select whose first arm is ready needs no more.
+//! 2. A place is drawn only when it is asked for: a select whose first arm is ready needs one draw.
 
-/// So many arms fit into one word, four bits each.
+/// The arms of so many fit into one word, four bits each.
 const PACKED: usize = 16;
 
-/// An order of `len` arms.
-pub(super) struct Order {
-    /// The arms in their places, the first in the lowest bits.
-    packed: u64,
-    /// The same, where there are more than fit.
-    spilled: Vec<u32>,
+/// Asks for one arm after the other until the answer is yes; which one it was.
+#[inline]
+pub(super) fn find(
     len: usize,
-    drawn: usize,
-}
-
-/// The arm in the first place of an order of `len` arms, of which there is one at least.
-#[inline]
-pub(super) fn first(len: usize, biased: bool) -> usize {
-    if biased { 0 } else { below(len) }
-}
-
-impl Order {
-    /// The rest of the order whose first place was drawn by [`first`].
-    #[inline]
-    pub(super) fn starting_with(first: usize, len: usize, biased: bool) -> Self {
-        let mut order = Self {
-            packed: 0xfedc_ba98_7654_3210,
-            spilled: if len <= PACKED {
-                Vec::new()
-            } else {
-                (0..len as u32).collect()
-            },
-            len,
-            drawn: if biased { len } else { 1 },
-        };
-        order.swap(0, first);
-        order
+    biased: bool,
+    mut is_it: impl FnMut(usize) -> bool,
+) -> Option<usize> {
+    if len > PACKED {
+        return find_of_many(len, biased, &mut is_it);
     }
-
-    /// The arm to look at in place `at`; places are asked for from 0 on.
-    #[inline]
-    pub(super) fn at(&mut self, at: usize) -> usize {
-        if at >= self.drawn {
-            self.swap(at, at + below(self.len - at));
-            self.drawn = at + 1;
-        }
-        if self.len <= PACKED {
-            (self.packed >> (4 * at)) as usize & 15
-        } else {
-            self.spilled[at] as usize
+    // All draws of a zero are zero, and leave the order as it is.
+    let mut draws = if biased || len == 1 {
+        Draws(0)
+    } else {
+        Draws::new()
+    };
+    // Those not asked for yet, the next in the lowest bits.
+    let mut arms = 0xfedc_ba98_7654_3210_u64;
+    for left in (1..=len).rev() {
+        // The next place and the one that was drawn change their arms.
+        let place = 4 * draws.below(left);
+        let arm = arms >> place & 15;
+        arms ^= ((arms ^ arm) & 15) << place;
+        arms >>= 4;
+        if is_it(arm as usize) {
+            return Some(arm as usize);
         }
     }
-
-    #[inline]
-    fn swap(&mut self, a: usize, b: usize) {
-        if self.len <= PACKED {
-            let differ = (self.packed >> (4 * a) ^ self.packed >> (4 * b)) & 15;
-            self.packed ^= differ << (4 * a) | differ << (4 * b);
-            // The same place twice: nothing differs.
-        } else {
-            self.spilled.swap(a, b);
-        }
-    }
+    None
 }
 
-/// A number below `n`, which is small.
-#[cfg(not(loom))]
-#[inline]
-fn below(n: usize) -> usize {
-    if n == 1 {
-        return 0;
+#[cold]
+fn find_of_many(len: usize, biased: bool, is_it: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
+    let mut arms: Vec<usize> = (0..len).collect();
+    for at in 0..len {
+        if !biased {
+            // A number is not good for so many draws.
+            arms.swap(at, at + Draws::new().below(len - at));
+        }
+        if is_it(arms[at]) {
+            return Some(arms[at]);
+        }
     }
-    // The high half times `n`: the error in a probability is n in 2^32.
-    (((random() >> 32) * n as u64) >> 32) as usize
+    None
+}
+
+/// A random number, as a fraction of 2^64, that is used up by drawing from it: what is left after a draw is as
+/// random as before, but has fewer digits. All draws for [`PACKED`] arms leave it 20 bits: so much is the error in a
+/// probability below.
+#[derive(Debug)]
+struct Draws(u64);
+
+impl Draws {
+    /// A number below `n`.
+    #[inline]
+    fn below(&mut self, n: usize) -> usize {
+        let product = u128::from(self.0) * n as u128;
+        self.0 = product as u64;
+        (product >> 64) as usize
+    }
+
+    #[cfg(not(loom))]
+    #[inline]
+    fn new() -> Self {
+        Self(random())
+    }
+
+    /// The model checker repeats each run exactly, so nothing may be drawn there.
+    #[cfg(loom)]
+    fn new() -> Self {
+        Self(0)
+    }
 }
 
 #[cfg(not(loom))]
@@ -128,19 +130,18 @@ fn seed() -> u64 {
     fastrand::u64(..)
 }
 
-/// The model checker repeats each run exactly, so nothing may be drawn there.
-#[cfg(loom)]
-fn below(_n: usize) -> usize {
-    0
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
     fn draw(len: usize, biased: bool) -> Vec<usize> {
-        let mut order = Order::starting_with(first(len, biased), len, biased);
-        (0..len).map(|at| order.at(at)).collect()
+        let mut order = Vec::new();
+        let none = find(len, biased, |arm| {
+            order.push(arm);
+            false
+        });
+        assert_eq!(none, None);
+        order
     }
 
     #[test]
@@ -154,16 +155,22 @@ mod tests {
 
     #[test]
     fn a_biased_order_is_that_of_the_source() {
-        assert_eq!(draw(70, true), (0..70).collect::<Vec<_>>());
+        for len in [1, 2, 16, 17, 70] {
+            assert_eq!(draw(len, true), (0..len).collect::<Vec<_>>());
+        }
     }
 
     #[test]
-    fn an_order_once_drawn_stays() {
-        let mut order = Order::starting_with(4, 9, false);
-        let first: Vec<_> = (0..9).map(|at| order.at(at)).collect();
-        assert_eq!(first[0], 4);
-        let again: Vec<_> = (0..9).map(|at| order.at(at)).collect();
-        assert_eq!(first, again);
+    fn nobody_is_asked_after_the_answer() {
+        for len in [1, 7, 16, 17] {
+            let mut asked = Vec::new();
+            let found = find(len, false, |arm| {
+                asked.push(arm);
+                asked.len() == len.div_ceil(2)
+            });
+            assert_eq!(asked.len(), len.div_ceil(2));
+            assert_eq!(found, asked.last().copied());
+        }
     }
 
     #[test]

@@ -249,6 +249,27 @@ fn a_dropped_select_beside_a_waiting_one_hands_it_its_value() {
     });
 }
 
+// Caught: `look_locked` that arms the word although one was ready; one that arms it before it looks.
+#[test]
+fn a_select_that_finds_one_ready_while_it_takes_its_places_takes_no_other() {
+    loom::model(|| {
+        let (a_tx, a_rx) = chan(0);
+        let (b_tx, b_rx) = chan(1);
+        let sender = thread::spawn(move || {
+            b_tx.try_send(2).unwrap();
+            let mut slot = Some(1);
+            poll_and_drop(a_tx.send_from(&mut slot));
+            (slot.is_none(), a_tx, b_tx)
+        });
+        let got = block_on(recv_any(&[&a_rx, &b_rx]));
+        let (sent, _a_tx, _b_tx) = sender.join().unwrap();
+        match (got, sent, b_rx.try_recv().ok()) {
+            ((0, Some(1)), true, Some(2)) | ((1, Some(2)), false, None) => {}
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
 // Caught: `resume` that does not claim the word; a `choose` that serves without the word.
 #[test]
 fn a_send_arm_beside_a_future_that_is_woken_from_outside_is_exact() {
