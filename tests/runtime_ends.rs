@@ -4,7 +4,8 @@
 mod common;
 
 use std::future::{pending, poll_fn};
-use std::panic::panic_any;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -12,7 +13,8 @@ use std::thread;
 
 use common::{Census, eventually, run, runtime, text, within};
 use gosched::runtime::{Runtime, goexit, goid};
-use gosched::{chan, go, yield_now};
+use gosched::sync::{ErrGroup, SingleFlight, WaitGroup};
+use gosched::{Context, chan, go, patterns, yield_now};
 
 #[test]
 fn a_panic_ends_its_goroutine_alone() {
@@ -113,6 +115,75 @@ fn a_panic_is_reported_with_the_goroutines_number_its_parents_and_where_it_was_s
     let (id, by, .., message, display) = &reports[1];
     assert_eq!((*id, *by, message), (outsider, None, &None));
     assert!(display.starts_with(&format!("goroutine {outsider} panicked [started at ")));
+}
+
+#[test]
+fn a_panic_that_is_kept_for_a_waiter_is_reported_as_that_of_the_goroutine_that_panicked() {
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let theirs = Arc::clone(&reports);
+    let rt = Runtime::builder()
+        .procs(1)
+        .on_panic(move |panic| {
+            theirs.lock().unwrap().push((
+                panic.id(),
+                panic.spawn_site().line(),
+                panic.message().map(str::to_owned),
+            ));
+        })
+        .build()
+        .unwrap();
+    let id = Arc::new(Mutex::new(None));
+    let fail = |words: &'static str| {
+        let id = id.clone();
+        async move {
+            *id.lock().unwrap() = goid();
+            panic!("{words}");
+        }
+    };
+    let reported = |line: u32, words: &str| {
+        let told = std::mem::take(&mut *reports.lock().unwrap());
+        let member = id.lock().unwrap().expect("it ran in a goroutine");
+        assert_eq!(told, [(member, line, Some(words.to_owned()))]);
+    };
+    // The waiter is no goroutine: what it resumes is reported by nobody.
+    let resumes = |wait: &mut dyn FnMut()| assert!(catch_unwind(AssertUnwindSafe(wait)).is_err());
+
+    let group = WaitGroup::new();
+    let (line, member) = (line!() + 1, fail("in a wait group"));
+    rt.block_on(async { group.go(member) });
+    resumes(&mut || rt.block_on(group.wait()));
+    reported(line, "in a wait group");
+
+    let mut group = Some(ErrGroup::<()>::new());
+    let member = fail("in an error group");
+    let line = line!() + 2;
+    rt.block_on(async {
+        group.as_ref().unwrap().go(async move {
+            member.await;
+            Ok(())
+        })
+    });
+    resumes(&mut || rt.block_on(group.take().unwrap().wait()).unwrap());
+    reported(line, "in an error group");
+
+    let flight = SingleFlight::<u32, ()>::new();
+    let line = line!() + 1;
+    let call = flight.run(1, || fail("in a flight"));
+    let mut call = pin!(call);
+    resumes(&mut || rt.block_on(call.as_mut()).0);
+    reported(line, "in a flight");
+
+    let (tx, rx) = chan(1);
+    tx.try_send(()).unwrap();
+    let mut failing = Some(fail("in a stage"));
+    let line = line!() + 2;
+    let stage = rt.block_on(async {
+        patterns::map(&Context::background(), rx, move |()| {
+            failing.take().unwrap()
+        })
+    });
+    resumes(&mut || rt.block_on(stage.recv()).unwrap());
+    reported(line, "in a stage");
 }
 
 #[test]

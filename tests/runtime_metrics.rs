@@ -9,8 +9,30 @@ use std::thread;
 use std::time::Duration;
 
 use common::{PATIENCE, eventually, runtime, within};
-use gosched::go;
-use gosched::runtime::{Runtime, block_in_place, gomaxprocs, metrics};
+use gosched::runtime::{Runtime, block_in_place, gomaxprocs, metrics, num_goroutine};
+use gosched::{go, yield_now};
+
+#[test]
+fn a_goroutine_whose_end_is_known_is_counted_no_more() {
+    within(|| {
+        for procs in [1, 2, 4] {
+            let rt = runtime(procs);
+            for _ in 0..5_000 {
+                rt.block_on(rt.handle().go(yield_now())).unwrap();
+                assert_eq!(rt.handle().num_goroutine(), 0);
+            }
+            let counted = rt.handle().go(async {
+                for _ in 0..5_000 {
+                    let aborted = go(pending::<()>());
+                    aborted.abort();
+                    assert!(aborted.await.is_err());
+                    assert_eq!(num_goroutine(), 1);
+                }
+            });
+            rt.block_on(counted).unwrap();
+        }
+    });
+}
 
 #[test]
 fn goroutines_are_counted_by_what_they_do() {

@@ -222,7 +222,7 @@ fn a_panic_while_the_future_is_made_is_one_of_the_call() {
 }
 
 #[test]
-fn a_panic_that_nobody_waits_for_is_reported_by_the_runtime() {
+fn a_panic_is_reported_by_the_runtime_also_when_nobody_waits() {
     within(|| {
         let reports = Arc::new(AtomicUsize::new(0));
         let theirs = reports.clone();

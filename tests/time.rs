@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{Census, FAR, Wakes, eventually, poll, poll_with, run, runtime, within};
 use gosched::runtime::{block_in_place, gomaxprocs};
-use gosched::time::{Instant, after, sleep, sleep_until, timeout};
+use gosched::time::{Instant, Timer, after, sleep, sleep_until, timeout};
 use gosched::{chan, go, select, yield_now};
 
 #[test]
@@ -31,6 +31,28 @@ fn a_sleep_is_never_too_short() {
             .collect();
         for sleeper in sleepers {
             sleeper.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_sleep_begun_while_the_last_thread_falls_asleep_ends() {
+    within(|| {
+        for procs in [1, 2, 4] {
+            let rt = runtime(procs);
+            rt.block_on(async {
+                for turn in 0..1_000_u32 {
+                    // Its callback has a thread look for work and go to sleep at about the time of the next sleep.
+                    let timer =
+                        Timer::after_func(Duration::from_micros(u64::from(turn % 97)), || {});
+                    (0..turn * 7 % 6_000).for_each(|_| std::hint::spin_loop());
+                    timer.stop();
+                    let start = Instant::now();
+                    sleep(Duration::from_millis(1)).await;
+                    // One that is forgotten ends when sysmon looks after a deep sleep of a minute.
+                    assert!(start.elapsed() < Duration::from_secs(30), "turn {turn}");
+                }
+            });
         }
     });
 }

@@ -29,7 +29,7 @@ use crate::chan::{Sender, chan};
 use crate::context::{CancelFunc, Context};
 use crate::loom::lock;
 use crate::loom::sync::Mutex;
-use crate::runtime::go;
+use crate::runtime::{go, report_caught};
 use crate::select;
 use crate::sync::caught::{Caught, Payload, discard, text};
 
@@ -276,10 +276,10 @@ impl<B: Future<Output = ()>, K> Future for Member<B, K> {
         let result = ready!(this.body.poll(task));
         this.watch.over = true;
         if let Err(payload) = result {
+            report_caught(&*payload);
             match this.watch.owner.upgrade() {
                 Some(owner) => owner.panicked(payload),
-                // Nobody is left to be told: it is reported as that of any goroutine.
-                None => resume_unwind(payload),
+                None => discard(payload),
             }
         }
         Poll::Ready(())

@@ -32,7 +32,7 @@ use super::wait_group::{Counted, WaitGroup};
 use crate::context::{CancelFunc, Context};
 use crate::loom::lock;
 use crate::loom::sync::Mutex;
-use crate::runtime::{current, default_sched};
+use crate::runtime::{current, default_sched, report_caught};
 
 /// Goroutines that work on one task: the first error is the task's, and ends the others' context.
 ///
@@ -331,7 +331,8 @@ impl<E: Send + 'static> ErrGroup<E> {
     ///
     /// # Panics
     ///
-    /// If a member panicked, the first such panic is resumed here, whether or not others failed.
+    /// If a member panicked, the first such panic is resumed here, whether or not others failed. The
+    /// runtime reports each of them when it happens.
     ///
     /// # Cancel safety
     ///
@@ -505,7 +506,10 @@ impl<F: Future<Output = Result<(), E>>, E> Future for Member<F, E> {
         this.future.poll(task).map(|result| match result {
             Ok(Ok(())) => {}
             Ok(Err(error)) => this.slot.shared.fail(error),
-            Err(payload) => this.slot.shared.panicked(payload),
+            Err(payload) => {
+                report_caught(&*payload);
+                this.slot.shared.panicked(payload);
+            }
         })
     }
 }

@@ -9,8 +9,6 @@
 //! 2. Callers join a call under the map's lock and only while it is in the map, so who takes it out
 //!    knows how many will get its value.
 //! 3. `outcome` is set before `over` is counted off, and never changes.
-//! 4. `left` counts the callers that have not gone away. The call's goroutine reads it, when it
-//!    panicked, after the call has left the map.
 //!
 //! No future, value or key is dropped under the map's lock, and nobody is woken; but keys are hashed
 //! and compared under it. A key's `Hash` or `Eq` must not use the same `SingleFlight`.
@@ -30,7 +28,8 @@ use super::caught::{Caught, Payload, text};
 use super::wait_group::WaitGroup;
 use crate::loom::lock;
 use crate::loom::sync::Mutex;
-use crate::runtime::{current, default_sched};
+use crate::loom::sync::atomic::{AtomicUsize, Ordering};
+use crate::runtime::{current, default_sched, report_caught};
 
 /// Lets one caller do what many ask for at the same time, and gives all of them its value.
 ///
@@ -70,15 +69,8 @@ type Calls<K, V> = Mutex<HashMap<Arc<K>, Arc<Call<V>>>>;
 struct Call<V> {
     over: WaitGroup,
     outcome: OnceLock<Outcome<V>>,
-    callers: Mutex<Callers>,
-}
-
-#[derive(Default)]
-struct Callers {
-    /// How many have asked.
-    joined: usize,
-    /// How many of them are still there.
-    left: usize,
+    /// How many have asked. Changed under the map's lock (invariant 2).
+    callers: AtomicUsize,
 }
 
 enum Outcome<V> {
@@ -131,8 +123,8 @@ where
     /// # Panics
     ///
     /// If the call panicked: in every caller. One of them gets what it panicked with; the others get
-    /// a copy if that is text, and otherwise are told that it was not. If nobody waits any more the
-    /// runtime reports the panic, as that of any goroutine.
+    /// a copy if that is text, and otherwise are told that it was not. The runtime reports the panic
+    /// as that of any goroutine, whether or not anybody waits.
     ///
     /// Also if the call's goroutine ended without a value: by `goexit`, or because its runtime shut
     /// down. (In Go `Goexit` ends the callers too.)
@@ -170,18 +162,19 @@ where
     {
         let site = Location::caller();
         async move {
-            let caller = match self.join(key) {
-                Joined::Follower(caller) => caller,
-                Joined::Leader(caller, leader) => {
+            let call = match self.join(key) {
+                Joined::Follower(call) => call,
+                Joined::Leader(leader) => {
+                    let joined = leader.call.clone();
                     match catch_unwind(AssertUnwindSafe(call)) {
                         Ok(future) => leader.start(future, site),
                         Err(payload) => leader.finish(Err(payload)),
                     }
-                    caller
+                    joined
                 }
             };
-            caller.0.over.wait_at(site).await;
-            match caller.0.outcome.get() {
+            call.over.wait_at(site).await;
+            match call.outcome.get() {
                 Some(Outcome::Value { value, shared }) => (value.clone(), *shared),
                 Some(Outcome::Panic { payload, text }) => {
                     let first = lock(payload).take();
@@ -230,25 +223,23 @@ where
         let key = Arc::new(key);
         let mut calls = lock(&self.calls);
         if let Some(call) = calls.get(&key) {
-            let caller = Caller::of(call);
-            drop(calls);
-            return Joined::Follower(caller);
+            // Relaxed: read by who has had the map's lock after it.
+            call.callers.fetch_add(1, Ordering::Relaxed);
+            return Joined::Follower(call.clone());
         }
         let call = Arc::new(Call {
             over: WaitGroup::new(),
             outcome: OnceLock::new(),
-            callers: Mutex::new(Callers::default()),
+            callers: AtomicUsize::new(1),
         });
         call.over.add(1);
-        let caller = Caller::of(&call);
         calls.insert(key.clone(), call.clone());
         drop(calls);
-        let leader = Leader {
+        Joined::Leader(Leader {
             calls: self.calls.clone(),
             key,
             call,
-        };
-        Joined::Leader(caller, leader)
+        })
     }
 }
 
@@ -271,27 +262,8 @@ impl<K, V> fmt::Debug for SingleFlight<K, V> {
 }
 
 enum Joined<K: Eq + Hash, V> {
-    Leader(Caller<V>, Leader<K, V>),
-    Follower(Caller<V>),
-}
-
-/// One who asked; gone when dropped.
-struct Caller<V>(Arc<Call<V>>);
-
-impl<V> Caller<V> {
-    /// To be called under the map's lock (invariant 2).
-    fn of(call: &Arc<Call<V>>) -> Self {
-        let mut callers = lock(&call.callers);
-        callers.joined += 1;
-        callers.left += 1;
-        Self(call.clone())
-    }
-}
-
-impl<V> Drop for Caller<V> {
-    fn drop(&mut self) {
-        lock(&self.0.callers).left -= 1;
-    }
+    Leader(Leader<K, V>),
+    Follower(Arc<Call<V>>),
 }
 
 /// Who brings the outcome of a call: when dropped without, the call is lost.
@@ -324,18 +296,12 @@ where
         let outcome = match result {
             Ok(value) => Outcome::Value {
                 value,
-                shared: lock(&self.call.callers).joined > 1,
+                shared: self.call.callers.load(Ordering::Relaxed) > 1,
             },
-            Err(payload) => {
-                if lock(&self.call.callers).left == 0 {
-                    // The drop says that the call is lost, and nobody hears it.
-                    resume_unwind(payload);
-                }
-                Outcome::Panic {
-                    text: text(&*payload).map(str::to_owned),
-                    payload: Mutex::new(Some(payload)),
-                }
-            }
+            Err(payload) => Outcome::Panic {
+                text: text(&*payload).map(str::to_owned),
+                payload: Mutex::new(Some(payload)),
+            },
         };
         // Nobody else sets it.
         let _ = self.call.outcome.set(outcome);
@@ -385,6 +351,9 @@ where
     fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
         let this = self.project();
         this.future.poll(task).map(|result| {
+            if let Err(payload) = &result {
+                report_caught(&**payload);
+            }
             if let Some(leader) = this.leader.take() {
                 leader.finish(result);
             }

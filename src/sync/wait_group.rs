@@ -29,6 +29,7 @@ use super::roster::{Place, Roster};
 use crate::loom::lock;
 use crate::loom::sync::Mutex;
 use crate::loom::sync::atomic::{AtomicUsize, Ordering};
+use crate::runtime::report_caught;
 use crate::runtime::wait::{self, WaitReason};
 use crate::runtime::wake::{keep, wake};
 use crate::select::__private::Level;
@@ -206,7 +207,8 @@ impl WaitGroup {
     /// # Panics
     ///
     /// If a member started with [`go`](Self::go) panicked, the first such panic is resumed here: in
-    /// the first wait that finds the counter at zero afterwards, and in that one only.
+    /// the first wait that finds the counter at zero afterwards, and in that one only. The runtime
+    /// reports each of them when it happens.
     ///
     /// # Cancel safety
     ///
@@ -459,6 +461,7 @@ impl<F: Future<Output = ()>> Future for Member<F> {
         let this = self.project();
         this.future.poll(task).map(|result| {
             if let Err(payload) = result {
+                report_caught(&*payload);
                 this.counted.0.shared.keep_panic(payload);
             }
         })

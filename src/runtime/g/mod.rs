@@ -25,6 +25,7 @@ pub(crate) use cell::{Birth, G, Header};
 pub use join::{GoId, JoinError, JoinHandle};
 pub(crate) use pool::Pool;
 pub use report::GoPanic;
+pub(crate) use report::report_caught;
 #[cfg(all(test, loom))]
 pub(crate) use run::Unleased;
 pub(crate) use run::{Runner, Turn, run, stillborn};

@@ -6,6 +6,9 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use super::cell::Header;
 use super::join::GoId;
+use super::traced;
+use crate::runtime::current;
+use crate::runtime::m::M;
 
 /// What is told of a panic, for [`Builder::on_panic`](crate::runtime::Builder::on_panic).
 ///
@@ -88,6 +91,18 @@ pub(super) fn message(payload: &(dyn Any + Send)) -> Option<&str> {
         .downcast_ref::<&'static str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
+/// Reports a panic that the running goroutine has caught, to keep it for whoever waits for it.
+pub(crate) fn report_caught(payload: &(dyn Any + Send)) {
+    let Some(g) = current::m().and_then(M::running) else {
+        return;
+    };
+    // SAFETY: cell I1 and traced I1: the turn is this thread's.
+    unsafe {
+        report(g.header(), payload);
+        traced::note_panic(g);
+    }
 }
 
 /// Reports through `tracing`, then to the runtime's hook, or on stderr where none is set.

@@ -28,6 +28,9 @@ pub(crate) trait Runner {
     /// The same for the poll; and how many of the goroutine's wakers were kept in it and are yet to be
     /// counted (state I6).
     fn polling<R>(&self, poll: impl FnOnce() -> R) -> (R, usize);
+
+    /// Counts a goroutine that is over: before anybody can know that it is.
+    fn count_end(&self);
 }
 
 /// A runner without a P that could be lost meanwhile.
@@ -41,6 +44,8 @@ impl Runner for Unleased {
     fn polling<R>(&self, poll: impl FnOnce() -> R) -> (R, usize) {
         (poll(), 0)
     }
+
+    fn count_end(&self) {}
 }
 
 /// Runs one turn.
@@ -74,8 +79,10 @@ pub(crate) unsafe fn run(g: G, m: &impl Runner) -> Turn {
             g.drop_output();
             header.state.set_dead();
             alloc::free(g);
+            m.count_end();
             return Turn::Over;
         }
+        m.count_end();
         let completed = header.state.complete();
         if !completed.join_interest {
             g.drop_output();

@@ -219,6 +219,12 @@ impl M {
         unsafe { self.g.load(Ordering::Relaxed).as_ref() }
     }
 
+    /// As `current_g`, with all that lies behind the header.
+    pub(crate) fn running(&self) -> Option<G> {
+        // SAFETY: as in `current_g`.
+        unsafe { G::from_ptr(self.g.load(Ordering::Relaxed)) }
+    }
+
     /// Notes that a waker of `g` is kept; `false` = it is not the one being polled, and must be counted now.
     #[inline]
     pub(crate) fn keep(&self, g: G) -> bool {
@@ -290,10 +296,8 @@ impl M {
         // SAFETY: cell I1: `g` came from a queue; its turn is ours (state I2).
         let turn = unsafe { g::run(g, self) };
         self.g.store(ptr::null_mut(), Ordering::Relaxed);
-        match turn {
-            Turn::Parked => {}
-            Turn::Requeue(g) => self.sched.requeue(self, g),
-            Turn::Over => self.ended.bump(),
+        if let Turn::Requeue(g) = turn {
+            self.sched.requeue(self, g);
         }
     }
 
@@ -327,5 +331,10 @@ impl Runner for M {
         self.kept.set(0);
         let r = self.leased(poll);
         (r, self.kept.replace(NO_POLL))
+    }
+
+    #[inline]
+    fn count_end(&self) {
+        self.ended.bump();
     }
 }

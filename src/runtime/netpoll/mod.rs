@@ -12,7 +12,7 @@
 //!
 //! - **netpoll I1**: `runtime` is used by the thread that set `owned`, until it clears it. A second
 //!   `block_on` would park inside tokio for as long as the first one lasts.
-//! - **netpoll I2**: `blocked` is true from before the owner looks at the earliest deadline until its
+//! - **netpoll I2**: `setting` is asleep from before the owner looks at what could keep it from sleeping until its
 //!   turn is over: who arms an earlier timer sees it and sets the alarm.
 
 #[cfg(target_os = "linux")]
@@ -21,15 +21,17 @@ mod alarm;
 #[cfg(not(target_os = "linux"))]
 #[path = "sleep.rs"]
 mod alarm;
+mod setting;
 
 use std::cell::UnsafeCell;
 use std::future::poll_fn;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
 use self::alarm::Alarm;
+use self::setting::Setting;
 use super::m::M;
 use super::p::{NEVER, Nanos, now};
 use super::wait;
@@ -54,7 +56,7 @@ pub(crate) struct Netpoll {
     asked_for: AtomicBool,
     /// A thread is on its way to block here, and no other need be sent. A hint, without data.
     expected: AtomicBool,
-    blocked: AtomicBool,
+    setting: Setting,
     handle: tokio::runtime::Handle,
     metrics: tokio::runtime::RuntimeMetrics,
     /// Where libraries' tasks run when they have a runtime of their own.
@@ -100,7 +102,7 @@ impl Netpoll {
             owned: AtomicBool::new(false),
             asked_for: AtomicBool::new(false),
             expected: AtomicBool::new(false),
-            blocked: AtomicBool::new(false),
+            setting: Setting::new(),
             handle,
             library: Mutex::new(library),
             waker: OnceLock::new(),
@@ -233,8 +235,7 @@ impl Netpoll {
                 m.fall_asleep();
                 runtime.block_on(self.sleep(m, &earliest));
                 m.wake_up();
-                // Relaxed: only a thread that arms a timer looks, and being told is not an error.
-                self.blocked.store(false, Ordering::Relaxed);
+                self.setting.wake_up();
                 let next = earliest();
                 if next != NEVER {
                     let at = now();
@@ -280,18 +281,18 @@ impl Netpoll {
             Phase::Start => {
                 phase = Phase::Asleep;
                 self.waker.get_or_init(|| cx.waker().clone());
-                self.blocked.store(true, Ordering::Relaxed);
-                // Ordering: StoreLoad between `blocked` and the deadlines (netpoll I2); pairs with the
-                // fence in `timer_armed`, and for the stop flag with repetition (`interrupt`). Also between
-                // `blocked` and what is owed; pairs with the fence in `interrupt_for_work`.
-                fence(Ordering::SeqCst);
                 let again =
                     self.last_fired.load(Ordering::Relaxed) + self.slack.load(Ordering::Relaxed);
-                let next = earliest().max(again);
-                if next <= now() || m.sched.is_stopping() || m.sched.is_owed_an_m() {
+                let at = now();
+                let next = self.setting.fall_asleep(
+                    at,
+                    || earliest().max(again),
+                    |when| self.alarm.set(when),
+                );
+                // netpoll I2; for the stop flag with repetition (`interrupt`).
+                if next <= at || m.sched.is_stopping() || m.sched.is_owed_an_m() {
                     return Poll::Ready(());
                 }
-                self.alarm.set(next);
                 self.alarm.poll(cx);
                 Poll::Pending
             }
@@ -312,26 +313,20 @@ impl Netpoll {
         }
     }
 
-    /// Ends the blocking turn of whoever is in it. May come too early for one that is about to block:
-    /// repeat it.
+    /// Ends the blocking turn of whoever is in it. One that is about to block sees what the caller did before, or
+    /// this; but it may come too early for one that is not so far: repeat it.
     pub(crate) fn interrupt(&self) {
-        if self.blocked.load(Ordering::Relaxed) {
+        if self.setting.is_asleep() {
             self.end_turn();
         }
     }
 
-    /// As `interrupt`, for a P that is owed an M: one that is about to block sees the debt.
-    pub(crate) fn interrupt_for_work(&self) {
-        // Ordering: StoreLoad between the debt and `blocked`; pairs with the fence in `sleep`.
-        fence(Ordering::SeqCst);
-        self.interrupt();
-    }
-
     /// A timer was armed that is the earliest of its heap.
     pub(crate) fn timer_armed(&self, when: Nanos) {
-        // Ordering: StoreLoad between the heap's `next` and `blocked`; pairs with the fence in `sleep`.
-        fence(Ordering::SeqCst);
-        if self.blocked.load(Ordering::Relaxed) && self.alarm.set_earlier(when) {
+        if self
+            .setting
+            .bring_forward(when, |when| self.alarm.set_from_outside(when))
+        {
             self.end_turn();
         }
     }

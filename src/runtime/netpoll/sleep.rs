@@ -13,48 +13,35 @@ use std::time::Duration;
 use crate::runtime::p::{NEVER, Nanos, now};
 
 pub(super) struct Alarm {
-    state: Mutex<State>,
-}
-
-struct State {
-    armed: Nanos,
-    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    sleep: Mutex<Option<Pin<Box<tokio::time::Sleep>>>>,
 }
 
 impl Alarm {
     pub(super) fn new() -> io::Result<Alarm> {
         Ok(Alarm {
-            state: Mutex::new(State {
-                armed: NEVER,
-                sleep: None,
-            }),
+            sleep: Mutex::new(None),
         })
     }
 
     /// Sets the alarm, earlier or later. On the sleeper's thread.
     pub(super) fn set(&self, when: Nanos) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.armed = when;
-        state.sleep = (when != NEVER).then(|| {
+        let mut sleep = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        *sleep = (when != NEVER).then(|| {
             Box::pin(tokio::time::sleep(Duration::from_nanos(
                 when.saturating_sub(now()),
             )))
         });
     }
 
-    /// `true` = the sleeper must be woken to see the earlier deadline.
-    pub(super) fn set_earlier(&self, when: Nanos) -> bool {
-        when < self
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .armed
+    /// Would set the alarm from a thread that is not the sleeper's; `false` = that is impossible.
+    pub(super) fn set_from_outside(&self, _when: Nanos) -> bool {
+        false
     }
 
     /// Sees to it that the task of `cx` is woken when the alarm goes off.
     pub(super) fn poll(&self, cx: &mut Context<'_>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sleep) = &mut state.sleep {
+        let mut sleep = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sleep) = sleep.as_mut() {
             if sleep.as_mut().poll(cx).is_ready() {
                 cx.waker().wake_by_ref();
             }

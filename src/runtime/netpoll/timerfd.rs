@@ -1,13 +1,8 @@
 //! The alarm of the M that sleeps in the poller: a `timerfd` in tokio's driver. epoll counts
 //! milliseconds, a timerfd nanoseconds; and setting it from another thread wakes nobody.
-//!
-//! # Invariants
-//!
-//! - **alarm I1**: `armed` is what the descriptor is set to, changed under its lock together with it.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::Interest;
@@ -17,7 +12,6 @@ use crate::runtime::p::{NEVER, Nanos, now};
 
 pub(super) struct Alarm {
     fd: AsyncFd<OwnedFd>,
-    armed: Mutex<Nanos>,
 }
 
 impl Alarm {
@@ -37,33 +31,17 @@ impl Alarm {
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         // SAFETY: `AsyncFd` owns the descriptor, which stays open and the same until it is dropped.
         let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE)? };
-        Ok(Alarm {
-            fd,
-            armed: Mutex::new(NEVER),
-        })
+        Ok(Alarm { fd })
     }
 
-    /// Sets the alarm, earlier or later.
+    /// Sets the alarm, from a thread that is not the sleeper's; `true` = that is possible.
+    pub(super) fn set_from_outside(&self, when: Nanos) -> bool {
+        self.set(when);
+        true
+    }
+
+    /// Sets the alarm, earlier or later. Two at once must not.
     pub(super) fn set(&self, when: Nanos) {
-        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        if *armed != when {
-            self.program(when);
-            *armed = when;
-        }
-    }
-
-    /// Sets the alarm if `when` is earlier than what it is set to. `true` = it could not, the sleeper
-    /// must be woken instead.
-    pub(super) fn set_earlier(&self, when: Nanos) -> bool {
-        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        if when < *armed {
-            self.program(when);
-            *armed = when;
-        }
-        false
-    }
-
-    fn program(&self, when: Nanos) {
         let delay = if when == NEVER {
             0
         } else {

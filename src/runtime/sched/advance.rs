@@ -50,7 +50,7 @@ impl Sched {
 
     /// Has the M in the poller look again whether time may go on, or somebody be told that all is settled.
     pub(crate) fn look_again(&self) {
-        self.netpoll.interrupt_for_work();
+        self.netpoll.interrupt();
     }
 
     /// `true` = time has gone on, or somebody in `testing::settle` need wait no more. What became ready is in

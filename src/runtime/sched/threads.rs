@@ -204,7 +204,7 @@ impl Sched {
                     m.note.wakeup();
                 }
                 // The M in the poller is on no list and may be the only one that is free.
-                None => self.netpoll.interrupt_for_work(),
+                None => self.netpoll.interrupt(),
             }
         }
     }

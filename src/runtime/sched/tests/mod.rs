@@ -39,6 +39,8 @@ impl Runner for Late {
         let r = poll();
         (r, self.0.swap(0, Relaxed))
     }
+
+    fn count_end(&self) {}
 }
 
 /// The [`ready`](super::ready::ready) of goroutines that belong to a bench.
