@@ -138,6 +138,17 @@ fn the_state_tells_who_runs_who_is_ready_and_who_is_in_a_system_call() {
         assert_eq!((info.wait_reason(), info.waiting_for()), (None, None));
         assert!(info.running_for().is_some());
 
+        // With the whole thread, which is not how the future inside would wait.
+        let (tx, rx) = chan::<()>(0);
+        let receiver = rt.handle().go(async move { rx.recv_blocking() });
+        let line = line!() - 1;
+        let in_receive =
+            || seen(receiver.id()).is_some_and(|info| info.state() == GoroutineState::Syscall);
+        eventually("it is in its receive", in_receive);
+        let place = seen(receiver.id()).unwrap().waits_at().unwrap();
+        assert_eq!((place.file(), place.line()), (file!(), line));
+        drop(tx);
+
         let until = Arc::clone(&over);
         let hog = rt.handle().go(async move {
             started.send(()).unwrap();
@@ -320,5 +331,30 @@ fn a_hundred_thousand_goroutines_are_listed_while_others_run() {
         assert!(listed > COUNT, "{listed}");
         // A second in an unloaded release build is asked for; this is a debug build on any machine.
         assert!(took < Duration::from_secs(20), "{took:?}");
+    });
+}
+
+#[test]
+fn a_function_that_was_arranged_is_listed_as_started_where_that_was() {
+    within(|| {
+        let (told, tell) = mpsc::channel();
+        let report = move || {
+            let own = seen(gosched::runtime::goid().unwrap()).unwrap();
+            told.send((own.spawned_at().file(), own.spawned_at().line()))
+                .unwrap();
+        };
+        let rt = runtime(1);
+        rt.block_on(async {
+            let (ctx, cancel) = Context::background().with_cancel();
+            let _stop = ctx.after_func(report.clone());
+            cancel.cancel();
+            assert_eq!(tell.recv_timeout(PATIENCE).unwrap(), (file!(), line!() - 2));
+
+            let timer = time::Timer::after_func(Duration::ZERO, report);
+            let line = line!() - 1;
+            assert_eq!(tell.recv_timeout(PATIENCE).unwrap(), (file!(), line));
+            timer.reset(Duration::ZERO);
+            assert_eq!(tell.recv_timeout(PATIENCE).unwrap(), (file!(), line));
+        });
     });
 }

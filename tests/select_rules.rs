@@ -624,7 +624,7 @@ fn a_select_dropped_after_its_send_was_served_has_sent() {
 
 /// The shape into which `select!` expands, driven by hand.
 #[test]
-// The borrow is the trick: `tag` is looked for on `&Probe`, as in the macro's expansion.
+// The borrow is the trick: `__gosched_tag` is looked for on `&Probe`, as in the macro's expansion.
 #[allow(clippy::needless_borrow)]
 fn an_operand_finds_its_arm_by_its_type() {
     use gosched::select::__private::{
@@ -641,10 +641,10 @@ fn an_operand_finds_its_arm_by_its_type() {
         None::<chan::SendFuture<'_, i32>>,
     );
     let mut selector = pin!(Selector::new(true));
-    let mut a0 = pin!((&Probe(&f0)).tag().arm(f0));
-    let mut a1 = pin!((&Probe(&f1)).tag().arm(f1));
-    let mut a2 = pin!((&Probe(&f2)).tag().arm(f2));
-    let mut a3 = pin!((&Probe(&f3)).tag().arm(f3));
+    let mut a0 = pin!((&Probe(&f0)).__gosched_tag().__gosched_arm(f0));
+    let mut a1 = pin!((&Probe(&f1)).__gosched_tag().__gosched_arm(f1));
+    let mut a2 = pin!((&Probe(&f2)).__gosched_tag().__gosched_arm(f2));
+    let mut a3 = pin!((&Probe(&f3)).__gosched_tag().__gosched_arm(f3));
     let mut cases: [Pin<&mut dyn Case>; 4] = [a0.as_mut(), a1.as_mut(), a2.as_mut(), a3.as_mut()];
     assert_eq!(selector.as_mut().try_poll(&mut cases), Some(1));
     assert_eq!(a1.as_mut().finish(), 3);

@@ -208,6 +208,29 @@ fn a_function_runs_in_a_goroutine_of_its_own_each_time_the_timer_is_set() {
 }
 
 #[test]
+fn calls_of_a_function_follow_each_other_and_hold_up_nobody() {
+    run(1, async {
+        let (open, gate) = chan::<()>(0);
+        let (begun, begins) = chan(2);
+        let running = AtomicUsize::new(0);
+        let timer = Timer::after_func(Duration::ZERO, move || {
+            assert_eq!(running.fetch_add(1, SeqCst), 0, "one at a time");
+            begun.try_send(goid()).unwrap();
+            gate.recv_blocking();
+            running.fetch_sub(1, SeqCst);
+        });
+        let first = begins.recv().await.unwrap();
+        // The second is due, in a goroutine of its own, and does not wait on the only P.
+        assert!(!timer.reset(Duration::ZERO));
+        sleep(SOON).await;
+        assert!(begins.try_recv().is_err());
+        open.send(()).await.unwrap();
+        assert_ne!(begins.recv().await.unwrap(), first);
+        open.send(()).await.unwrap();
+    });
+}
+
+#[test]
 fn a_function_that_was_stopped_in_time_does_not_run() {
     run(1, async {
         let ran = Arc::new(AtomicUsize::new(0));

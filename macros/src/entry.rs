@@ -6,7 +6,7 @@
 //!     use ::gosched::runtime::__private::{Entry, Setup, ViaBlockOn as _, ViaGo as _};
 //!     let setup = Setup::main().procs(4);
 //!     let future = main();
-//!     (&Entry(&future)).tag().run(setup, future)
+//!     (&Entry(&future)).__gosched_tag().__gosched_run(setup, future)
 //! }
 //! ```
 //!
@@ -174,7 +174,7 @@ impl Function {
                     #[allow(unused_imports)]
                     use #private::{ViaBlockOn as _, ViaGo as _};
                     let future = #name();
-                    (&#private::Entry(&future)).tag().run(setup, future)
+                    (&#private::Entry(&future)).__gosched_tag().__gosched_run(setup, future)
                 }
             }
         }

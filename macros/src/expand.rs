@@ -50,6 +50,8 @@
 //! 7. Names of ours cannot be seen by the user's tokens: locals by hygiene, the enum, an item and so
 //!    not hygienic, by its odd name; the traits of the engine are in scope in the innermost block
 //!    only, where no token of the user's stands.
+//! 8. Nothing of ours is called by a method's name, for a trait of the user's may give one of that name to every
+//!    type; the two calls that are looked up by the operand's type have odd names.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -143,7 +145,10 @@ fn wait_for_ever(select: &Select) -> TokenStream {
         {
             let mut sel = ::core::pin::pin!(#krate::select::__private::Selector::new(#biased));
             let nothing = |_| -> ::core::convert::Infallible { ::core::unreachable!() };
-            match ::core::future::poll_fn(|cx| sel.as_mut().poll(&mut [], cx).map(nothing)).await {}
+            match ::core::future::poll_fn(|cx| ::core::task::Poll::map(
+                #krate::select::__private::Selector::poll(::core::pin::Pin::as_mut(&mut sel), &mut [], cx),
+                nothing,
+            )).await {}
         }
     }
 }
@@ -159,29 +164,31 @@ fn wait(select: &Select, names: &[Names], default: &Names) -> TokenStream {
         let (slot, operand) = (&n.slot, &n.operand);
         // At the operation, so that the compiler's complaint about it (not a future, say) is there.
         let place = site.located_at(arm.operation.span());
-        let made = quote_spanned!(place=> (&#private::Probe(&#operand)).tag().arm(#operand));
+        let made = quote_spanned!(place=> (&#private::Probe(&#operand)).__gosched_tag().__gosched_arm(#operand));
         quote_spanned! {site=>
             let mut #slot = ::core::pin::pin!({ let #operand = #operand; #made });
         }
     });
     let slots: Vec<_> = names.iter().map(|n| &n.slot).collect();
-    let cases = quote_spanned!(site=> &mut [#(#slots.as_mut()),*]);
+    let cases = quote_spanned!(site=> &mut [#(::core::pin::Pin::as_mut(&mut #slots)),*]);
     let finished = names.iter().map(|n| {
         let (index, variant, slot) = (n.index, &n.variant, &n.slot);
-        let value = quote_spanned!(site=> #private::Arm::finish(#slot.as_mut()));
+        let value =
+            quote_spanned!(site=> #private::Arm::finish(::core::pin::Pin::as_mut(&mut #slot)));
         quote_spanned!(site=> (#index, __SelectOut::#variant(#value)))
     });
     let indices = names.iter().map(|n| n.index);
     let (len, looks) = (names.len(), looks(names, &private));
+    let sel = quote_spanned!(site=> ::core::pin::Pin::as_mut(&mut sel));
 
     let chosen = if select.default.is_some() {
         let (index, variant) = (default.index, &default.variant);
         let polled = match looks {
-            None => quote_spanned!(site=> sel.as_mut().try_poll(#cases)),
+            None => quote_spanned!(site=> #private::Selector::try_poll(#sel, #cases)),
             Some(look) => quote_spanned! {site=>
-                match sel.as_mut().try_enter(#len, #look) {
+                match #private::Selector::try_enter(#sel, #len, #look) {
                     ::core::result::Result::Ok(index) => ::core::option::Option::Some(index),
-                    ::core::result::Result::Err(_) => sel.as_mut().try_go_on(#cases),
+                    ::core::result::Result::Err(_) => #private::Selector::try_go_on(#sel, #cases),
                 }
             },
         };
@@ -194,11 +201,11 @@ fn wait(select: &Select, names: &[Names], default: &Names) -> TokenStream {
         }
     } else {
         let polled = match looks {
-            None => quote_spanned!(site=> sel.as_mut().poll(#cases, cx)),
+            None => quote_spanned!(site=> #private::Selector::poll(#sel, #cases, cx)),
             Some(look) => quote_spanned! {site=>
-                match sel.as_mut().enter(#len, cx, #look) {
+                match #private::Selector::enter(#sel, #len, cx, #look) {
                     ::core::result::Result::Ok(poll) => poll,
-                    ::core::result::Result::Err(rest) => sel.as_mut().go_on(#cases, rest, cx),
+                    ::core::result::Result::Err(rest) => #private::Selector::go_on(#sel, #cases, rest, cx),
                 }
             },
         };
@@ -225,7 +232,7 @@ fn looks(names: &[Names], private: &TokenStream) -> Option<TokenStream> {
     let site = Span::mixed_site();
     let looks = names.iter().map(|n| {
         let (index, slot) = (n.index, &n.slot);
-        quote_spanned!(site=> #index => #private::Case::enter(#slot.as_mut(), cx))
+        quote_spanned!(site=> #index => #private::Case::enter(::core::pin::Pin::as_mut(&mut #slot), cx))
     });
     (names.len() <= FEW).then(|| {
         quote_spanned! {site=>

@@ -12,6 +12,7 @@
 //! any other executor's `block_on`, too.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use crate::runtime::block_in_place;
+use crate::runtime::wait::{self, WaitReason};
 
 /// Wakes a thread. Process-wide primitives on purpose: the thread that waits is a real one.
 struct Parker {
@@ -43,6 +45,7 @@ impl Wake for Parker {
 /// Blocks the thread until `future` is done.
 #[track_caller]
 pub(super) fn wait<F: Future>(future: F) -> F::Output {
+    let site = Location::caller();
     block_in_place(|| {
         let mut future = pin!(future);
         let parker = Arc::new(Parker {
@@ -55,6 +58,8 @@ pub(super) fn wait<F: Future>(future: F) -> F::Output {
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                 return output;
             }
+            // The future says what it waits for, as if the goroutine were parked.
+            wait::note(WaitReason::Syscall, site);
             // Ordering: Acquire pairs with the Release of `wake_by_ref`.
             while !parker.woken.swap(false, Ordering::Acquire) {
                 std::thread::park();

@@ -16,7 +16,7 @@ use super::{Receiver, Sender};
 ///
 /// # Panics
 ///
-/// If memory for so many values cannot be had.
+/// If memory for so many values cannot be had. More than 2^56 are refused even where they take none.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         // SAFETY: the new block counts one sender and one receiver.
         Some(chan) => unsafe { (Sender::from_raw(Some(chan)), Receiver::from_raw(Some(chan))) },
         None => panic!(
-            "chan: capacity {capacity} is out of range: no memory for so many values of {} bytes",
+            "chan: capacity {capacity} is out of range for values of {} bytes",
             size_of::<T>()
         ),
     }

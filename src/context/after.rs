@@ -11,6 +11,7 @@
 //! The slot's lock is held for the taking only; the function is run and dropped without it.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, Weak};
 
 use super::handle::Context;
@@ -24,6 +25,8 @@ type Function = Box<dyn FnOnce() + Send>;
 /// A function and whether it still waits.
 pub(super) struct AfterFn {
     slot: Mutex<Option<Function>>,
+    /// Where it was arranged.
+    site: &'static Location<'static>,
 }
 
 impl AfterFn {
@@ -34,7 +37,7 @@ impl AfterFn {
     /// Starts the function, unless it was stopped.
     pub(super) fn start(&self) {
         if let Some(function) = self.take() {
-            crate::runtime::go_surely(function);
+            crate::runtime::go_surely(self.site, function);
         }
     }
 }
@@ -64,12 +67,14 @@ impl Context {
     /// assert_eq!(rx.recv(), Ok("cleaned up"));
     /// assert!(!stop.stop());
     /// ```
+    #[track_caller]
     pub fn after_func<F>(&self, function: F) -> StopFunc
     where
         F: FnOnce() + Send + 'static,
     {
         let after = Arc::new(AfterFn {
             slot: Mutex::new(Some(Box::new(function))),
+            site: Location::caller(),
         });
         let base = self.node.base();
         let mut registered = None;

@@ -39,6 +39,7 @@
 //! node ends once, by whichever comes first.
 
 use std::collections::VecDeque;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 
@@ -514,6 +515,10 @@ impl Node {
 }
 
 /// A lineage is dropped step by step, not by recursion (invariant 6).
+// What a panic leaves behind is whole: none can come while a lock of the tree is held.
+impl UnwindSafe for Node {}
+impl RefUnwindSafe for Node {}
+
 impl Drop for Node {
     fn drop(&mut self) {
         self.leave_parent();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -56,6 +56,12 @@ pub struct Runtime {
 pub struct Handle {
     sched: Arc<Sched>,
 }
+
+// A panic beside a handle leaves the scheduler as it is: those of goroutines and wakers are caught where they come.
+impl UnwindSafe for Runtime {}
+impl RefUnwindSafe for Runtime {}
+impl UnwindSafe for Handle {}
+impl RefUnwindSafe for Handle {}
 
 impl Runtime {
     pub(super) fn new(sched: Arc<Sched>) -> Runtime {

@@ -1,7 +1,7 @@
 //! What `#[gosched::main]` and `#[gosched::test]` expand to calls of.
 //!
 //! The attributes' expansion is the only caller. It makes a [`Setup`] and the future of the user's
-//! body, and chooses by the future's type how that is run: `(&Entry(&future)).tag()` finds
+//! body, and chooses by the future's type how that is run: `(&Entry(&future)).__gosched_tag()` finds
 //! [`ViaGo`] if the future can be a goroutine; only if not, one reference further, [`ViaBlockOn`].
 //!
 //! # Invariants
@@ -140,7 +140,7 @@ pub struct Entry<'a, F>(pub &'a F);
 /// Chosen if the future can be a goroutine.
 pub trait ViaGo {
     /// How to run it.
-    fn tag(&self) -> AsGoroutine {
+    fn __gosched_tag(&self) -> AsGoroutine {
         AsGoroutine
     }
 }
@@ -155,7 +155,7 @@ where
 /// Chosen for all other futures.
 pub trait ViaBlockOn {
     /// How to run it.
-    fn tag(&self) -> OnThisThread {
+    fn __gosched_tag(&self) -> OnThisThread {
         OnThisThread
     }
 }
@@ -173,7 +173,7 @@ impl AsGoroutine {
     ///
     /// If the runtime cannot be started, if the body panics, and if it left by `goexit`.
     #[track_caller]
-    pub fn run<F>(self, setup: Setup, future: F) -> F::Output
+    pub fn __gosched_run<F>(self, setup: Setup, future: F) -> F::Output
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -201,7 +201,7 @@ impl OnThisThread {
     ///
     /// If the runtime cannot be started, and if the body panics.
     #[track_caller]
-    pub fn run<F: Future>(self, setup: Setup, future: F) -> F::Output {
+    pub fn __gosched_run<F: Future>(self, setup: Setup, future: F) -> F::Output {
         let started = setup.build();
         let output = started.block_on(future);
         drop(started);
@@ -223,7 +223,7 @@ fn ended_early(mut started: Started, error: JoinError) -> ! {
     panic!("no goroutines (main called runtime.Goexit) - deadlock!");
 }
 
-// The borrow is the trick: `tag` is looked for on `&Entry`, as in the attribute's expansion.
+// The borrow is the trick: `__gosched_tag` is looked for on `&Entry`, as in the attribute's expansion.
 #[allow(clippy::needless_borrow)]
 #[cfg(test)]
 mod tests {
@@ -240,7 +240,11 @@ mod tests {
     fn a_body_that_is_send_runs_on_another_thread_than_the_caller() {
         let caller = thread::current().id();
         let future = async move { thread::current().id() != caller };
-        assert!((&Entry(&future)).tag().run(Setup::main(), future));
+        assert!(
+            (&Entry(&future))
+                .__gosched_tag()
+                .__gosched_run(Setup::main(), future)
+        );
     }
 
     #[test]
@@ -255,7 +259,12 @@ mod tests {
             thread::current().id()
         }
         let future = body(seen);
-        assert_eq!((&Entry(&future)).tag().run(Setup::main(), future), caller);
+        assert_eq!(
+            (&Entry(&future))
+                .__gosched_tag()
+                .__gosched_run(Setup::main(), future),
+            caller
+        );
         assert_eq!(count.get(), 1);
     }
 
@@ -265,13 +274,22 @@ mod tests {
             Rc::new(7)
         }
         let future = body();
-        assert_eq!(*(&Entry(&future)).tag().run(Setup::main(), future), 7);
+        assert_eq!(
+            *(&Entry(&future))
+                .__gosched_tag()
+                .__gosched_run(Setup::main(), future),
+            7
+        );
     }
 
     #[test]
     fn a_panic_of_the_body_goes_on_in_the_caller_with_its_payload() {
         let future = async { std::panic::panic_any(41_u8) };
-        let run = || (&Entry(&future)).tag().run(Setup::test(), future);
+        let run = || {
+            (&Entry(&future))
+                .__gosched_tag()
+                .__gosched_run(Setup::test(), future)
+        };
         let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
         assert_eq!(payload.downcast_ref::<u8>(), Some(&41));
     }
@@ -288,7 +306,11 @@ mod tests {
             }));
             crate::runtime::goexit().await
         };
-        let run = || -> () { (&Entry(&future)).tag().run(Setup::main(), future) };
+        let run = || -> () {
+            (&Entry(&future))
+                .__gosched_tag()
+                .__gosched_run(Setup::main(), future)
+        };
         let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
         assert_eq!(
             payload.downcast_ref::<&str>(),

@@ -151,7 +151,7 @@ pub struct Probe<'a, F>(pub &'a Option<F>);
 /// For the operations of this crate.
 pub trait ViaCase {
     /// Makes their arm.
-    fn tag(&self) -> CaseTag {
+    fn __gosched_tag(&self) -> CaseTag {
         CaseTag
     }
 }
@@ -161,7 +161,7 @@ impl<F: SelectCase> ViaCase for Probe<'_, F> {}
 /// For every other future.
 pub trait ViaFuture {
     /// Makes its arm.
-    fn tag(&self) -> FutureTag {
+    fn __gosched_tag(&self) -> FutureTag {
         FutureTag
     }
 }
@@ -175,7 +175,7 @@ pub struct CaseTag;
 impl CaseTag {
     /// The operand's arm.
     #[inline]
-    pub fn arm<F: SelectCase>(self, operand: Option<F>) -> F::Arm {
+    pub fn __gosched_arm<F: SelectCase>(self, operand: Option<F>) -> F::Arm {
         F::into_arm(operand)
     }
 }
@@ -187,7 +187,10 @@ pub struct FutureTag;
 impl FutureTag {
     /// The operand's arm.
     #[inline]
-    pub fn arm<F: IntoFuture>(self, operand: Option<F>) -> FutureArm<F::IntoFuture, false> {
+    pub fn __gosched_arm<F: IntoFuture>(
+        self,
+        operand: Option<F>,
+    ) -> FutureArm<F::IntoFuture, false> {
         FutureArm::new(operand.map(F::into_future))
     }
 }

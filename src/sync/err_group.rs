@@ -327,7 +327,8 @@ impl<E: Send + 'static> ErrGroup<E> {
     ///
     /// # Errors
     ///
-    /// That of the member that failed first.
+    /// That of the member that failed first. One that ends without a result, by `goexit` or with its
+    /// runtime, has not failed, as in Go.
     ///
     /// # Panics
     ///

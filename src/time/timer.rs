@@ -60,8 +60,25 @@ struct Event {
 }
 
 struct Func {
-    f: Mutex<Box<dyn FnMut() + Send>>,
+    calls: Mutex<Calls>,
+    /// Where it was made.
+    site: &'static Location<'static>,
     order: Mutex<Option<Order>>,
+}
+
+/// The function, and whether it is being called.
+struct Calls {
+    /// `None` while a call runs.
+    f: Option<Box<dyn FnMut() + Send>>,
+    /// So many more were due meanwhile.
+    owed: usize,
+}
+
+/// Puts the function back after a call, also after one that panicked, and starts the next.
+struct Calling {
+    func: Arc<Func>,
+    /// `None` where another call runs.
+    f: Option<Box<dyn FnMut() + Send>>,
 }
 
 /// A call of the function that has been ordered and not been stopped.
@@ -104,6 +121,8 @@ impl Timer {
     /// `time.AfterFunc`. Dropping the timer does not stop it, as in Go. When its runtime has ended, `f` runs on the
     /// default runtime.
     ///
+    /// Calls of `f` follow each other: one that is due while another runs starts after it. (In Go they overlap.)
+    ///
     /// # Examples
     ///
     /// ```
@@ -114,12 +133,17 @@ impl Timer {
     /// assert!(timer.stop());
     /// # });
     /// ```
+    #[track_caller]
     pub fn after_func<F>(d: Duration, f: F) -> Timer
     where
         F: FnMut() + Send + 'static,
     {
         let func = Arc::new(Func {
-            f: Mutex::new(Box::new(f)),
+            calls: Mutex::new(Calls {
+                f: Some(Box::new(f)),
+                owed: 0,
+            }),
+            site: Location::caller(),
             order: Mutex::new(None),
         });
         Func::order(&func, d);
@@ -230,11 +254,27 @@ impl Func {
             // stopped the timer keeps itself alive, as in Go.
             Some(due) => {
                 let this = Arc::clone(func);
-                Order::At(call_at(due, move || go_surely(move || (lock(&this.f))())))
+                Order::At(call_at(due, move || this.start()))
             }
         };
         let old = lock(&func.order).replace(order);
         drop(old);
+    }
+
+    /// Starts a call in a goroutine.
+    fn start(self: Arc<Func>) {
+        go_surely(self.site, move || self.call());
+    }
+
+    fn call(self: Arc<Func>) {
+        let mut calls = lock(&self.calls);
+        let f = calls.f.take();
+        calls.owed += usize::from(f.is_none());
+        drop(calls);
+        let mut calling = Calling { func: self, f };
+        if let Some(f) = &mut calling.f {
+            f();
+        }
     }
 
     fn cancel(&self) -> bool {
@@ -243,6 +283,21 @@ impl Func {
             Some(Order::At(call)) => call.stop(),
             Some(Order::Never) => true,
             None => false,
+        }
+    }
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        let Some(f) = self.f.take() else {
+            return;
+        };
+        let mut calls = lock(&self.func.calls);
+        calls.f = Some(f);
+        if calls.owed > 0 {
+            calls.owed -= 1;
+            drop(calls);
+            Arc::clone(&self.func).start();
         }
     }
 }

@@ -9,7 +9,7 @@ use gosched::context::{CancelFunc, Cause, ContextError, Done, StopFunc};
 use gosched::{Context, go, select};
 use tokio_util::sync::CancellationToken;
 
-use super::{is_error, is_handle, is_send, is_sync, is_unpin};
+use super::{is_error, is_handle, is_send, is_sync, is_unpin, is_unwind_safe};
 
 const FAR: Duration = Duration::from_secs(3600);
 
@@ -201,6 +201,7 @@ async fn done_is_an_arm_of_select() {
 fn handles_and_futures_have_the_auto_traits_that_they_can_have() {
     is_handle::<Context>();
     is_handle::<StopFunc>();
+    is_unwind_safe::<CancelFunc>();
     is_send::<CancelFunc>();
     is_sync::<CancelFunc>();
     is_send::<Done<'_>>();

@@ -18,6 +18,8 @@ mod time;
 #[cfg(unix)]
 mod signal;
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
 /// Compiles for what may be sent to another thread.
 fn is_send<T: Send>() {}
 
@@ -27,8 +29,11 @@ fn is_sync<T: Sync>() {}
 /// Compiles for what need not be pinned.
 fn is_unpin<T: Unpin>() {}
 
-/// Compiles for handles: cheap to clone, and good on every thread.
-fn is_handle<T: Clone + Send + Sync + Unpin + 'static>() {}
+/// Compiles for what may be used in `catch_unwind`.
+fn is_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+
+/// Compiles for handles: cheap to clone, good on every thread, and in `catch_unwind`.
+fn is_handle<T: Clone + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
 
 /// As `is_send`, for a type that cannot be named.
 fn is_send_val<T: Send>(value: T) -> T {
