@@ -16,7 +16,7 @@ use super::{Receiver, Sender};
 ///
 /// # Panics
 ///
-/// If memory for so many values cannot be had. More than 2^56 are refused even where they take none.
+/// If memory for so many values cannot be had. More than `usize::MAX / 256` are refused even where they take none.
 ///
 /// # Examples
 ///
