@@ -12,7 +12,7 @@
 //! nobody (see `sched/ready`) and waits for sysmon when its P is stuck.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -117,8 +117,8 @@ impl Sysmon {
     /// An idle P was taken: somebody must watch it.
     #[inline]
     pub(crate) fn wake_if_asleep(&self) {
-        // Relaxed: a wake-up that is missed by a race is made up for by the next P that is taken, and
-        // sysmon looks once more after it has set the flag.
+        // Ordering: StoreLoad between the P that was taken and `asleep`; pairs with the fence in `rest`.
+        fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) {
             let _guard = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
             self.signal.notify_all();
@@ -181,7 +181,9 @@ impl Sysmon {
             return true;
         }
         if deep {
-            self.asleep.store(true, Ordering::SeqCst);
+            self.asleep.store(true, Ordering::Relaxed);
+            // Ordering: StoreLoad between `asleep` and the Ps; pairs with the fence in `wake_if_asleep`.
+            fence(Ordering::SeqCst);
             if is_busy(sched) {
                 self.asleep.store(false, Ordering::Relaxed);
                 return false;
