@@ -14,7 +14,7 @@
 #[cfg(not(loom))]
 mod imp {
     pub(crate) mod sync {
-        pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
+        pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard};
         pub(crate) mod atomic {
             pub(crate) use std::sync::atomic::{
                 AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
@@ -62,7 +62,7 @@ mod imp {
         pub(crate) use loom::cell::UnsafeCell;
     }
     pub(crate) mod sync {
-        pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
+        pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
         pub(crate) mod atomic {
             pub(crate) use loom::sync::atomic::{
                 AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,

@@ -85,6 +85,7 @@ pub(crate) mod clock;
 pub(crate) mod coop;
 pub(crate) mod current;
 mod deadlock;
+mod doze;
 mod frame;
 mod g;
 mod go;

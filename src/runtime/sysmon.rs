@@ -12,11 +12,12 @@
 //! nobody (see `sched/ready`) and waits for sysmon when its P is stuck.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::deadlock::{DeadlockPolicy, Watch};
+use super::doze::Doze;
 use super::m::M;
 use super::p::{NEVER, Nanos, P, now};
 use super::sched::{Hog, Sched};
@@ -54,9 +55,7 @@ pub(crate) struct Sysmon {
     /// The thread's, while it runs.
     pub(crate) tid: AtomicU32,
     reports: [Limiter; 2],
-    asleep: AtomicBool,
-    stop: Mutex<bool>,
-    signal: Condvar,
+    pub(crate) doze: Doze,
 }
 
 /// What sysmon remembers of a P.
@@ -87,9 +86,7 @@ impl Sysmon {
             deadlock,
             tid: AtomicU32::new(0),
             reports: [Limiter::new(), Limiter::new()],
-            asleep: AtomicBool::new(false),
-            stop: Mutex::new(false),
-            signal: Condvar::new(),
+            doze: Doze::new(),
         }
     }
 
@@ -107,22 +104,6 @@ impl Sysmon {
                 sysmon.tid.store(0, Ordering::Relaxed);
             })
             .map(drop)
-    }
-
-    pub(crate) fn stop(&self) {
-        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.signal.notify_all();
-    }
-
-    /// An idle P was taken: somebody must watch it.
-    #[inline]
-    pub(crate) fn wake_if_asleep(&self) {
-        // Ordering: StoreLoad between the P that was taken and `asleep`; pairs with the fence in `rest`.
-        fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::Relaxed) {
-            let _guard = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
-            self.signal.notify_all();
-        }
     }
 
     fn run(&self, sched: &Sched) {
@@ -146,7 +127,7 @@ impl Sysmon {
             };
             let due = tracer.as_ref().map_or(pause, Tracer::due_in);
             let due = due.min(watch.due_in());
-            if self.rest(pause.min(due), deep, sched) {
+            if self.doze.rest(pause.min(due), deep, || is_busy(sched)) {
                 return;
             }
             if let Some(tracer) = &mut tracer {
@@ -172,29 +153,6 @@ impl Sysmon {
                 }
             }
         }
-    }
-
-    /// Sleeps; `true` = stop.
-    fn rest(&self, delay: Duration, deep: bool, sched: &Sched) -> bool {
-        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
-        if *stop {
-            return true;
-        }
-        if deep {
-            self.asleep.store(true, Ordering::Relaxed);
-            // Ordering: StoreLoad between `asleep` and the Ps; pairs with the fence in `wake_if_asleep`.
-            fence(Ordering::SeqCst);
-            if is_busy(sched) {
-                self.asleep.store(false, Ordering::Relaxed);
-                return false;
-            }
-        }
-        let (stop, _) = self
-            .signal
-            .wait_timeout(stop, delay)
-            .unwrap_or_else(PoisonError::into_inner);
-        self.asleep.store(false, Ordering::Relaxed);
-        *stop
     }
 
     /// One look at everything. The next is to be soon while work waits beside an idle P. All else counts in milliseconds,

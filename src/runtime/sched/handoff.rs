@@ -113,7 +113,7 @@ impl Sched {
 
     /// Takes a P from the idle list; those that are too many are dropped from it.
     pub(super) fn take_idle_p(&self) -> Option<usize> {
-        self.sysmon.wake_if_asleep();
+        self.sysmon.doze.rouse();
         self.idle.take_p(|&id| {
             let p = self.p(id);
             self.procs.wants(p) || self.procs.give_up(p)

@@ -30,7 +30,7 @@ impl Sched {
         }
         // Ordering: Release pairs with the Acquire in `is_stopping`.
         self.stopping.store(true, Ordering::Release);
-        self.sysmon.stop();
+        self.sysmon.doze.stop();
         let ended = loop {
             self.netpoll.interrupt();
             self.wake_all();

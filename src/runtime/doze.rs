@@ -1,0 +1,120 @@
+//! How sysmon sleeps: until a time limit, or until it is told to stop, or, where nobody is busy for long, until a P is
+//! taken.
+//!
+//! Called by `sysmon`, and by whoever takes an idle P.
+//!
+//! # Invariants
+//!
+//! - **doze I1**: who is in a deep sleep has looked for busy Ps after it set `deep`, and has held `stopped` since before
+//!   that. So whoever takes a P either is seen, or sees `deep` and comes to the lock when the sleep has begun.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::loom::lock;
+use crate::loom::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::loom::sync::{Condvar, Mutex};
+
+/// See the module.
+pub(crate) struct Doze {
+    deep: AtomicBool,
+    stopped: Mutex<bool>,
+    signal: Condvar,
+}
+
+impl Doze {
+    pub(crate) fn new() -> Doze {
+        Doze {
+            deep: AtomicBool::new(false),
+            stopped: Mutex::new(false),
+            signal: Condvar::new(),
+        }
+    }
+
+    /// Ends the sleep, and all that might follow.
+    pub(crate) fn stop(&self) {
+        *lock(&self.stopped) = true;
+        self.signal.notify_all();
+    }
+
+    /// A P was taken: ends a deep sleep.
+    #[inline]
+    pub(crate) fn rouse(&self) {
+        // Ordering: StoreLoad between the P that was taken and `deep`; pairs with the fence in `rest`.
+        fence(Ordering::SeqCst);
+        if self.deep.load(Ordering::Relaxed) {
+            let _sleeps = lock(&self.stopped);
+            self.signal.notify_all();
+        }
+    }
+
+    /// Sleeps for so long; `true` = stop. A deep sleep also ends when a P is taken, and does not begin if `is_busy`.
+    pub(crate) fn rest(&self, limit: Duration, deep: bool, is_busy: impl FnOnce() -> bool) -> bool {
+        let stopped = lock(&self.stopped);
+        if *stopped {
+            return true;
+        }
+        if deep {
+            self.deep.store(true, Ordering::Relaxed);
+            // Ordering: StoreLoad between `deep` and the Ps; pairs with the fence in `rouse`.
+            fence(Ordering::SeqCst);
+            if is_busy() {
+                self.deep.store(false, Ordering::Relaxed);
+                return false;
+            }
+        }
+        let (stopped, _) = self
+            .signal
+            .wait_timeout(stopped, limit)
+            .unwrap_or_else(PoisonError::into_inner);
+        // Relaxed: who finds it true a moment longer signals to nobody.
+        self.deep.store(false, Ordering::Relaxed);
+        *stopped
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_models {
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+
+    /// No time limit ends a sleep in a model: one that nobody ends is a deadlock.
+    const EVER: Duration = Duration::MAX;
+
+    // Caught: `rouse` or `rest` without its fence; `rest` that looks for busy Ps before it sets `deep`; `rouse` that
+    // signals without the lock.
+    #[test]
+    fn a_p_taken_while_sysmon_falls_asleep_is_seen_or_ends_the_sleep() {
+        loom::model(|| {
+            let doze = Arc::new(Doze::new());
+            let busy = Arc::new(AtomicBool::new(false));
+            let taker = {
+                let (doze, busy) = (doze.clone(), busy.clone());
+                thread::spawn(move || {
+                    busy.store(true, Ordering::Relaxed);
+                    doze.rouse();
+                })
+            };
+            assert!(!doze.rest(EVER, true, || busy.load(Ordering::Relaxed)));
+            taker.join().unwrap();
+            assert!(busy.load(Ordering::Relaxed));
+        });
+    }
+
+    // Caught: `rest` that does not look whether it was stopped before; `stop` that signals without having set it.
+    #[test]
+    fn a_stop_while_sysmon_falls_asleep_is_seen_or_ends_the_sleep() {
+        loom::model(|| {
+            let doze = Arc::new(Doze::new());
+            let stopper = {
+                let doze = doze.clone();
+                thread::spawn(move || doze.stop())
+            };
+            assert!(doze.rest(EVER, false, || false));
+            stopper.join().unwrap();
+            assert!(doze.rest(EVER, true, || false), "for good");
+        });
+    }
+}
