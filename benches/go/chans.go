@@ -64,6 +64,8 @@ func overChannels[V payload](name string) (workload, error) {
 		return selectDone[V], nil
 	case "select-timer":
 		return selectTimer[V], nil
+	case "merge":
+		return mergeMany[V], nil
 	case "sieve":
 		return sieve[V], nil
 	}

@@ -190,7 +190,7 @@ pub fn all() -> Vec<Contestant> {
             runner: Runner::Go,
             native: true,
             variant: None,
-            merges: false,
+            merges: true,
             rendezvous: true,
             many_receivers: true,
             web: true,
