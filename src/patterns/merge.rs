@@ -5,9 +5,9 @@
 //! One goroutine per input, all of which send to one channel. Rejected: one goroutine for all over
 //! `recv_any`, which builds and parks an arm per input for every value. Few inputs it serves faster, but what
 //! a value costs grows with their number. Measured per value, from unbuffered inputs, on one P and on two
-//! (`merge/N` in `benches`, medians of 5, AMD EPYC, two cores, 2026-11-28): with 2 inputs 225 and 240 ns against
-//! 140 and 180, with 16 inputs 230 and 255 against 170 and 220, with 1,000 inputs 235 and 250 against 1,170 and
-//! 1,740.
+//! (`merge/N` in `benches`, medians of 5, AMD EPYC, two cores, 2026-11-28): with 2 inputs 185 and 180 ns against
+//! 120 and 130, with 16 inputs 195 and 230 against 155 and 160, with 1,000 inputs 190 and 215 against 1,250 and
+//! 1,720. (Go's fan-in: 290 and 260, 295 and 275, 305 and 340.)
 
 use super::Stage;
 use super::crew::{Crew, Outlet};
