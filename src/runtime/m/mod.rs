@@ -26,7 +26,7 @@ pub(crate) use note::Note;
 
 use super::g::{self, G, Header, Pool, Runner, Turn};
 use super::p::P;
-use super::sched::Sched;
+use super::sched::{Pace, Sched};
 use super::{current, sched, slice, tid, wait};
 
 /// One thread of a runtime.
@@ -58,8 +58,8 @@ pub(crate) struct M {
     pub(crate) netlist: RefCell<Vec<G>>,
     pub(crate) pool: Pool,
     pub(crate) rng: RefCell<fastrand::Rng>,
-    /// The Ps' ticks when it began to steal.
-    pub(crate) ticks: RefCell<Vec<u32>>,
+    /// What it has seen of the Ps since it began to steal.
+    pub(crate) paces: RefCell<Vec<Pace>>,
     goids: Cell<(u64, u64)>,
     /// Goroutines started and ended on this M. Written by it alone, summed by anybody.
     pub(crate) started: Counter,
@@ -129,7 +129,7 @@ impl M {
             netlist: RefCell::new(Vec::new()),
             pool: Pool::new(),
             rng: RefCell::new(fastrand::Rng::new()),
-            ticks: RefCell::default(),
+            paces: RefCell::default(),
             goids: Cell::new((0, 0)),
             started: Counter(AtomicU64::new(0)),
             ended: Counter(AtomicU64::new(0)),

@@ -262,6 +262,12 @@ impl<T> Steal<'_, T> {
         self.ring_len() == 0
     }
 
+    /// Where the next item goes; it moves with each that is pushed.
+    pub(crate) fn tail(&self) -> u32 {
+        // Relaxed: compared, not followed.
+        self.0.tail.load(Ordering::Relaxed)
+    }
+
     /// Items in the ring (racy).
     pub(crate) fn ring_len(&self) -> usize {
         // Ordering: Acquire pairs with the stores and CASes that publish items; after a SeqCst fence

@@ -6,8 +6,8 @@
 //! → park.
 //!
 //! Where it differs from Go: the slice is charged to the P. Every turn counts, also one out of
-//! `runnext`, and a chain of `runnext` turns ends when it holds off others. And a thief leaves what a turn
-//! has made ready to its P where that turn goes on, for a while: Go does so with `runnext` alone.
+//! `runnext`, and a chain of `runnext` turns ends when it holds off others. And a thief leaves a
+//! P that gets on with its ring alone for a while: Go does so with `runnext` alone.
 
 use std::ptr;
 use std::thread;
@@ -32,10 +32,14 @@ const NEXT_RUNS: u32 = 16;
 const BATCH: usize = p::runq::CAPACITY / 2;
 /// Of a thief, before it gives up.
 const SWEEPS: u32 = 4;
-/// How long a thief leaves what a turn has made ready to the P where that turn goes on. Go asks for 3 µs of sleep,
-/// which on Linux are 50 to 60. A select over sixteen busy channels, whose turn makes a sender ready with every value,
-/// took 250 ns a value on two cores instead of 70 to 95 while thieves waited for 3 µs.
+/// How long a thief leaves a ring alone whose P gets on with it, and `runnext` in any case. Go asks for 3 µs of sleep
+/// before it takes `runnext`, which on Linux are 50 to 60. A select over sixteen busy channels, whose turn makes a
+/// sender ready with every value, took 250 ns a value on two cores instead of 70 while thieves took them at once.
 const GRACE: Duration = Duration::from_micros(50);
+/// A P that has come to no other turn and has made nobody ready for so long does not get on: what it has queued is
+/// another's. Where turns are shorter what waits gets its own here before it would elsewhere, and next to those that
+/// it talks to.
+const SHORT: Duration = Duration::from_micros(2);
 /// How long it looks at that without a pause. The rest it sleeps through: with as many threads as cores somebody else
 /// needs this one, and while timers end one by one their thieves would take more time than they.
 const SPIN: Duration = Duration::from_micros(5);
@@ -43,6 +47,35 @@ const SPIN: Duration = Duration::from_micros(5);
 const NAP: Duration = Duration::from_micros(3);
 /// More than so many in a ring are shared at once.
 const BACKLOG: usize = 32;
+
+/// What a thief has seen of a P.
+pub(crate) struct Pace {
+    /// The tick when it came.
+    began: u32,
+    /// The tick and the tail of the ring when it looked last, and since when they were that.
+    at: (u32, u32),
+    since: Duration,
+}
+
+impl Pace {
+    fn of(p: &P) -> Pace {
+        let tick = p.tick();
+        Pace {
+            began: tick,
+            at: (tick, p.runq.steal().tail()),
+            since: Duration::ZERO,
+        }
+    }
+
+    /// Whether it does not get on with its ring (`SHORT`).
+    fn is_slow(&mut self, p: &P, waited: Duration) -> bool {
+        let at = (p.tick(), p.runq.steal().tail());
+        if at != self.at {
+            (self.at, self.since) = (at, waited);
+        }
+        waited - self.since >= SHORT
+    }
+}
 
 /// The next goroutine for `m`; `None` when its thread shall end: the runtime stops, or there are more
 /// threads than it needs. The M comes back with a P when it comes back with a goroutine.
@@ -184,9 +217,9 @@ impl Sched {
         let n = self.procs.most();
         // SAFETY: P I1: the M owns `p`.
         let local = unsafe { p.runq.local() };
-        let mut ticks = m.ticks.borrow_mut();
-        ticks.clear();
-        ticks.extend((0..n).map(|id| self.ps[id].get().map_or(0, |p| p.tick())));
+        let mut paces = m.paces.borrow_mut();
+        paces.clear();
+        paces.extend((0..n).map(|id| Pace::of(self.ps[id].get().map_or(p, |p| p))));
         let since = Instant::now();
         for sweep in 1.. {
             let waited = if sweep > SWEEPS {
@@ -202,15 +235,18 @@ impl Sched {
                 };
                 let fires =
                     || victim.timers.next() != p::NEVER && victim.timers.run_due(self.now());
-                let same_turn = victim.tick() == ticks[id];
+                let pace = &mut paces[id];
+                let slow = pace.is_slow(victim, waited);
+                // A `runnext` that is taken while the M comes to it would be a race for nothing.
+                let same_turn = pace.at.0 == pace.began;
                 let queue = victim.runq.steal();
                 let len = queue.ring_len();
                 let stolen = if sweep == SWEEPS && fires() {
                     local.pop_next()
-                } else if len > BACKLOG || (len > 0 && (ripe || !same_turn)) {
+                } else if len > BACKLOG || (len > 0 && (ripe || slow)) {
                     local.steal_from(&queue)
                 } else if ripe && same_turn && queue.has_next() {
-                    self.steal_next(victim, ticks[id])
+                    self.steal_next(victim, pace.began)
                 } else {
                     young |= len > 0 || (same_turn && queue.has_next());
                     None

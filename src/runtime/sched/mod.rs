@@ -24,7 +24,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 pub(crate) use every::runtimes;
-pub(crate) use find::{ROUND, find_runnable};
+pub(crate) use find::{Pace, ROUND, find_runnable};
 pub(crate) use handoff::{Hog, block_in_place};
 #[cfg(not(all(test, loom)))]
 pub(crate) use ready::ready;
