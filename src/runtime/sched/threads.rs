@@ -197,7 +197,13 @@ impl Sched {
             return;
         }
         if self.new_m(Some(p), spinning).is_err() {
-            // No thread to be had: the P waits for an M that comes free.
+            // No thread to be had: the P waits for an M that comes free. That may take another P, and looks at the
+            // rings only of those that nobody owns.
+            // SAFETY: P I1: the caller owns it.
+            let local = unsafe { p.runq.local() };
+            if let Some(next) = local.pop_next() {
+                local.push_back(next, &self.injector);
+            }
             match self.idle.owe(p.id, spinning) {
                 Some((_, m)) => {
                     m.set_next(Some(p), spinning);
