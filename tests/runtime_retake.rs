@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Census, PATIENCE, eventually, run, runtime, within, within_time};
-use gosched::runtime::{Runtime, block_in_place, gomaxprocs, num_goroutine};
+use gosched::runtime::{DeadlockPolicy, Runtime, block_in_place, gomaxprocs, num_goroutine};
 use gosched::time::{Ticker, sleep};
 use gosched::{JoinHandle, chan, go, yield_now};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -56,6 +56,30 @@ async fn join_all(handles: Vec<JoinHandle<()>>) {
     for handle in handles {
         handle.await.unwrap();
     }
+}
+
+#[test]
+fn a_hog_is_noticed_after_a_pause_that_sysmon_has_slept_through() {
+    within(|| {
+        // Without a look for deadlocks nothing else ends that sleep for a minute.
+        let rt = Runtime::builder()
+            .procs(1)
+            .deadlock(DeadlockPolicy::Ignore)
+            .build()
+            .unwrap();
+        for _ in 0..4 {
+            thread::sleep(Duration::from_millis(1_200));
+            let start = Instant::now();
+            let hog = rt.handle().go(async {
+                let ran = Arc::new(AtomicBool::new(false));
+                let theirs = Arc::clone(&ran);
+                drop(go(async move { theirs.store(true, SeqCst) }));
+                spin_until(|| ran.load(SeqCst));
+            });
+            rt.block_on(hog).unwrap();
+            assert!(start.elapsed() < Duration::from_secs(30));
+        }
+    });
 }
 
 #[test]

@@ -113,11 +113,11 @@ impl Sched {
 
     /// Takes a P from the idle list; those that are too many are dropped from it.
     pub(super) fn take_idle_p(&self) -> Option<usize> {
-        self.sysmon.doze.rouse();
-        self.idle.take_p(|&id| {
+        let wanted = |&id: &usize| {
             let p = self.p(id);
             self.procs.wants(p) || self.procs.give_up(p)
-        })
+        };
+        self.sysmon.doze.taking(|| self.idle.take_p(wanted))
     }
 
     /// The M's P is one too many: its queue goes to the global one, and the P to nobody.
