@@ -97,7 +97,7 @@ async fn after_func_runs_in_a_goroutine_after_each_reset() {
     assert!(timer.stop());
 }
 
-#[gosched::test]
+#[gosched::test(virtual_time)]
 async fn a_ticker_keeps_its_phase_and_queues_no_ticks() {
     let mut ticker = Ticker::new(MS);
     let first: Instant = ticker.tick().await;
