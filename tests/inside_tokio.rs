@@ -39,6 +39,26 @@ fn a_goroutine_started_in_a_task_runs_on_the_default_runtime_and_is_awaited_by_t
 }
 
 #[test]
+fn what_is_waited_for_with_the_whole_thread_may_take_more_steps_than_tokio_lets_a_task_do() {
+    on_tokio(|| async {
+        const VALUES: u32 = 1_000;
+        let sum = gosched::block_on(async {
+            let (tx, mut rx) = tokio::sync::mpsc::channel(VALUES as usize);
+            for n in 0..VALUES {
+                tx.try_send(n).unwrap();
+            }
+            drop(tx);
+            let mut sum = 0;
+            while let Some(n) = rx.recv().await {
+                sum += n;
+            }
+            sum
+        });
+        assert_eq!(sum, VALUES * (VALUES - 1) / 2);
+    });
+}
+
+#[test]
 fn channels_and_selects_join_tasks_and_goroutines() {
     on_tokio(|| async {
         let (jobs, inbox) = chan(0);

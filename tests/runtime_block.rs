@@ -3,12 +3,14 @@
 
 mod common;
 
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use common::{panic_of, run, runtime, within};
+use gosched::debug::GoroutineState;
 use gosched::runtime::{Runtime, block_in_place, goid, gomaxprocs};
 use gosched::time::{Instant, sleep};
 use gosched::{block_on, chan, go, yield_now};
@@ -133,6 +135,25 @@ fn a_panic_in_a_blocking_section_ends_the_goroutine_alone() {
             assert!(error.is_panic());
         }
         assert_eq!(go(async { 7 }).await.unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_panic_in_a_blocking_section_that_is_caught_ends_the_section() {
+    run(1, async {
+        let state = || {
+            let all = gosched::debug::goroutines();
+            let me = all.iter().find(|info| Some(info.id()) == goid());
+            me.unwrap().state()
+        };
+        let caught = catch_unwind(|| {
+            block_in_place(|| {
+                assert_eq!(state(), GoroutineState::Syscall);
+                resume_unwind(Box::new("oh"));
+            })
+        });
+        assert!(caught.is_err());
+        assert_eq!(state(), GoroutineState::Running);
     });
 }
 

@@ -214,3 +214,105 @@ fn the_end_of_a_runtime_drops_tasks_of_libraries_too() {
         common::eventually("the task is dropped", || census.dropped() == 1);
     });
 }
+
+/// Has a task of a library on the poller: `held` in it comes to no `.await`. All other threads stay what they are.
+fn hold_the_poller(held: impl FnOnce() + Send + 'static) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move { held() })
+}
+
+#[test]
+fn a_goroutine_that_a_task_of_a_library_makes_ready_does_not_wait_for_the_task() {
+    for procs in [1, 2, 4] {
+        run(procs, async {
+            let (tx, rx) = chan(1);
+            let (tell, told) = std::sync::mpsc::channel();
+            let waiter = go(async move {
+                let value: u32 = rx.recv().await.unwrap();
+                tell.send(value).unwrap();
+            });
+            gosched::yield_now().await;
+            // The task ends only after the goroutine that it has made ready has run.
+            let task = hold_the_poller(move || {
+                tx.try_send(7).unwrap();
+                assert_eq!(told.recv_timeout(common::PATIENCE), Ok(7));
+            });
+            task.await.unwrap();
+            waiter.await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_task_of_a_library_waits_with_its_thread_for_goroutines() {
+    // The P is not taken away: who waits gives it up.
+    for procs in [1, 2] {
+        within(move || {
+            let rt = Runtime::builder()
+                .procs(procs)
+                .hog_threshold(Duration::MAX)
+                .build()
+                .unwrap();
+            rt.block_on(rt.handle().go(async {
+                let task = hold_the_poller(|| {
+                    let (tx, rx) = chan(0);
+                    drop(go(async move { tx.send(1).await.unwrap() }));
+                    assert_eq!(rx.recv_blocking(), Some(1));
+                    let (tx, rx) = std::sync::mpsc::channel();
+                    let answer = gosched::runtime::block_in_place(|| {
+                        drop(go(async move { tx.send(2).unwrap() }));
+                        rx.recv_timeout(common::PATIENCE)
+                    });
+                    assert_eq!(answer, Ok(2));
+                });
+                task.await.unwrap();
+            }))
+            .unwrap();
+        });
+    }
+}
+
+#[test]
+fn timers_fire_and_goroutines_start_while_a_task_of_a_library_holds_the_poller() {
+    for procs in [1, 2] {
+        run(procs, async {
+            // So long that sysmon would have gone to sleep for good beside it.
+            const HELD: Duration = Duration::from_millis(2_500);
+            let (open, gate) = std::sync::mpsc::channel::<()>();
+            let task = hold_the_poller(move || {
+                let _ = gate.recv_timeout(HELD + common::PATIENCE);
+            });
+            let start = Instant::now();
+            let sleeper = go(async move {
+                gosched::time::sleep(HELD).await;
+                start.elapsed()
+            });
+            // From a thread that is none of the runtime's, again and again.
+            let handle = gosched::runtime::Handle::try_current().unwrap();
+            let (tell, told) = std::sync::mpsc::channel();
+            let starter = std::thread::spawn(move || {
+                for n in 0..20 {
+                    let tell = tell.clone();
+                    drop(handle.go(async move { tell.send(n).unwrap() }));
+                    assert_eq!(told.recv_timeout(common::PATIENCE), Ok(n));
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+            let slept = sleeper.await.unwrap();
+            drop(open);
+            assert!(slept >= HELD);
+            task.await.unwrap();
+            starter.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn block_on_in_a_task_of_a_library_says_what_to_do_instead() {
+    run(1, async {
+        let task = tokio::spawn(async {
+            gosched::runtime::block_in_place(|| gosched::block_on(async {}));
+        });
+        let panic = task.await.unwrap_err().into_panic();
+        assert!(common::text(&*panic).contains("library_threads"));
+    });
+}

@@ -1,12 +1,12 @@
-//! How sysmon sleeps: until a time limit, or until it is told to stop, or, where nobody is busy for long, until a P is
-//! taken.
+//! How sysmon sleeps: until a time limit, or until it is told to stop, or, where nobody is busy for long, until somebody
+//! becomes busy: a P is taken, or the thread in the poller woken.
 //!
-//! Called by `sysmon`, and by whoever takes an idle P.
+//! Called by `sysmon`, and by whoever takes an idle P or comes out of the poller's sleep.
 //!
 //! # Invariants
 //!
-//! - **doze I1**: who is in a deep sleep has looked for busy Ps after it set `deep`, and has held `stopped` since before
-//!   that. So whoever takes a P either is seen, or sees `deep` and comes to the lock when the sleep has begun.
+//! - **doze I1**: who is in a deep sleep has looked for the busy after it set `deep`, and has held `stopped` since before
+//!   that. So whoever becomes busy either is seen, or sees `deep` and comes to the lock when the sleep has begun.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -47,9 +47,10 @@ impl Doze {
         p
     }
 
+    /// The caller has become busy: ends a deep sleep.
     #[inline]
-    fn rouse(&self) {
-        // Ordering: StoreLoad between the P that was taken and `deep`; pairs with the fence in `rest`.
+    pub(crate) fn rouse(&self) {
+        // Ordering: StoreLoad between what shows that and `deep`; pairs with the fence in `rest`.
         fence(Ordering::SeqCst);
         if self.deep.load(Ordering::Relaxed) {
             let _sleeps = lock(&self.stopped);
@@ -57,7 +58,7 @@ impl Doze {
         }
     }
 
-    /// Sleeps for so long; `true` = stop. A deep sleep also ends when a P is taken, and does not begin if `is_busy`.
+    /// Sleeps for so long; `true` = stop. A deep sleep also ends by `rouse`, and does not begin if `is_busy`.
     pub(crate) fn rest(&self, limit: Duration, deep: bool, is_busy: impl FnOnce() -> bool) -> bool {
         let stopped = lock(&self.stopped);
         if *stopped {
@@ -65,7 +66,7 @@ impl Doze {
         }
         if deep {
             self.deep.store(true, Ordering::Relaxed);
-            // Ordering: StoreLoad between `deep` and the Ps; pairs with the fence in `rouse`.
+            // Ordering: StoreLoad between `deep` and who is busy; pairs with the fence in `rouse`.
             fence(Ordering::SeqCst);
             if is_busy() {
                 self.deep.store(false, Ordering::Relaxed);

@@ -364,6 +364,11 @@ pub fn block_on<F: Future>(f: F) -> F::Output {
 fn block_on_sched<F: Future>(sched: &Arc<Sched>, f: F) -> F::Output {
     if let Some(m) = current::m() {
         assert!(
+            !m.in_netpoll(),
+            "block_on inside a task of tokio::spawn would block the poller, which it may wait for: use .await, or \
+             Builder::library_threads"
+        );
+        assert!(
             m.blocking.get() > 0,
             "block_on inside a goroutine would block its P: use .await, or wrap the call in \
              runtime::block_in_place"
@@ -374,7 +379,8 @@ fn block_on_sched<F: Future>(sched: &Arc<Sched>, f: F) -> F::Output {
     let blocked = Blocked::new(sched, Location::caller());
     let waker = blocked.waker();
     let mut cx = Context::from_waker(&waker);
-    let mut f = pin!(f);
+    // In a task of tokio's the budget of that would run out, and nobody renews it before this returns.
+    let mut f = pin!(tokio::task::unconstrained(f));
     loop {
         if let Poll::Ready(output) = f.as_mut().poll(&mut cx) {
             return output;

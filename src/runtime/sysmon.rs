@@ -36,6 +36,8 @@ const DEEPEST: Duration = Duration::from_secs(60);
 const UNPOLLED: Nanos = 1_000_000;
 /// The same while a P is idle, which may know that there is nothing to wait for.
 const UNPOLLED_IDLE: Nanos = 10_000_000;
+/// How long a turn of the poller may keep what became ready in it.
+const TURN_HELD: Nanos = 1_000_000;
 /// How late a timer may be before sysmon fires it.
 const LATE: Nanos = 1_000_000;
 /// The time slice while somebody waits for the P.
@@ -58,11 +60,18 @@ pub(crate) struct Sysmon {
     pub(crate) doze: Doze,
 }
 
-/// What sysmon remembers of a P.
+/// What sysmon remembers of a P, or of the poller.
 #[derive(Clone, Copy, Default)]
 struct Seen {
     tick: u32,
     since: Nanos,
+}
+
+/// What it has seen of all.
+#[derive(Default)]
+struct Memory {
+    ps: Vec<Seen>,
+    poller: Seen,
 }
 
 /// When to look again.
@@ -107,7 +116,7 @@ impl Sysmon {
     }
 
     fn run(&self, sched: &Sched) {
-        let mut seen: Vec<Seen> = Vec::new();
+        let mut seen = Memory::default();
         let (mut delay, mut quiet, mut within) = (SHORTEST, 0, Duration::MAX);
         let mut busy_at = now();
         let mut tracer = self.trace.map(Tracer::new);
@@ -157,8 +166,9 @@ impl Sysmon {
 
     /// One look at everything. The next is to be soon while work waits beside an idle P. All else counts in milliseconds,
     /// and it is known when the next of them is over.
-    fn look(&self, sched: &Sched, seen: &mut Vec<Seen>) -> Next {
+    fn look(&self, sched: &Sched, memory: &mut Memory) -> Next {
         let at = now();
+        let seen = &mut memory.ps;
         wait::set_clock(at);
         // Where time is virtual the order of turns must not depend on the real one.
         let real = sched.clock.is_none();
@@ -207,6 +217,7 @@ impl Sysmon {
         if !real {
             return Next::Within(due - at);
         }
+        let poller_due = look_at_poller(sched, &mut memory.poller, at);
         let is_free = sched.netpoll.is_free();
         let unpolled = if is_free { sched.netpoll.age() } else { 0 };
         if sched.npidle() > 0 {
@@ -216,9 +227,10 @@ impl Sysmon {
             return if waiting {
                 Next::Soon
             } else {
-                Next::Within(NEVER)
+                Next::Within(poller_due - at)
             };
         }
+        due = due.min(poller_due);
         if is_free && unpolled <= UNPOLLED {
             due = due.min(at + (UNPOLLED - unpolled));
         }
@@ -232,10 +244,32 @@ impl Sysmon {
     }
 }
 
+/// Sees to it that a task of a library that takes long in a turn of the poller keeps no goroutine from running. When to
+/// look again.
+fn look_at_poller(sched: &Sched, seen: &mut Seen, at: Nanos) -> Nanos {
+    let Some(stretch) = sched.netpoll.awake() else {
+        return NEVER;
+    };
+    if stretch != seen.tick {
+        *seen = Seen {
+            tick: stretch,
+            since: at,
+        };
+    }
+    let due = seen.since + TURN_HELD;
+    if due > at {
+        return due;
+    }
+    sched.share_netlists();
+    at + TURN_HELD
+}
+
 /// True while there is somebody to watch. Idle Ps may be as many as there are to be and an M own one all the same: those
 /// that are too many leave the list when somebody meets them there.
 fn is_busy(sched: &Sched) -> bool {
-    sched.npidle() < sched.nprocs() || sched.all_ps().any(P::is_busy)
+    sched.npidle() < sched.nprocs()
+        || sched.all_ps().any(P::is_busy)
+        || sched.netpoll.awake().is_some()
 }
 
 /// What is told of hogs.

@@ -17,8 +17,8 @@ mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use lease::{Lease, Lost};
 pub(crate) use nextp::Nextp;
@@ -53,9 +53,11 @@ pub(crate) struct M {
     pub(crate) blocking: Cell<u32>,
     /// It was woken without a P, to block in the poller.
     pub(crate) to_poller: Cell<bool>,
-    /// Set while the thread turns the poller: what becomes ready then is collected here.
+    /// Set while the thread turns the poller.
     netpoll: Cell<bool>,
-    pub(crate) netlist: RefCell<Vec<G>>,
+    /// What becomes ready then is collected here. Under a lock: sysmon takes it where a task of a library keeps the turn
+    /// from its end.
+    netlist: Mutex<Vec<G>>,
     pub(crate) pool: Pool,
     pub(crate) rng: RefCell<fastrand::Rng>,
     /// What it has seen of the Ps since it began to steal.
@@ -126,7 +128,7 @@ impl M {
             blocking: Cell::new(0),
             to_poller: Cell::new(false),
             netpoll: Cell::new(false),
-            netlist: RefCell::new(Vec::new()),
+            netlist: Mutex::default(),
             pool: Pool::new(),
             rng: RefCell::new(fastrand::Rng::new()),
             paces: RefCell::default(),
@@ -266,6 +268,11 @@ impl M {
         self.netpoll.get()
     }
 
+    /// What has become ready in this turn of the poller.
+    pub(crate) fn netlist(&self) -> MutexGuard<'_, Vec<G>> {
+        self.netlist.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs `turn` with what becomes ready collected in `netlist`; no goroutine runs meanwhile. It may
     /// take long, for libraries' tasks run in it: the P may be lost.
     pub(crate) fn with_netpoll<R>(&self, turn: impl FnOnce() -> R) -> R {
@@ -310,7 +317,7 @@ impl M {
                 break;
             }
         }
-        debug_assert!(self.netlist.borrow().is_empty());
+        debug_assert!(self.netlist().is_empty());
     }
 }
 

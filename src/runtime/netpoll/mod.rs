@@ -26,15 +26,16 @@ mod setting;
 use std::cell::UnsafeCell;
 use std::future::poll_fn;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
 use self::alarm::Alarm;
 use self::setting::Setting;
 use super::m::M;
 use super::p::{NEVER, Nanos, now};
-use super::wait;
+use super::sched::Sched;
+use super::{current, wait};
 
 /// A busy M turns the poller when nobody has for so long.
 const STALE: Nanos = 100_000;
@@ -52,6 +53,7 @@ pub(crate) struct Netpoll {
     runtime: UnsafeCell<Option<tokio::runtime::Runtime>>,
     /// netpoll I1. Its Acquire/Release pair hands the runtime from owner to owner.
     owned: AtomicBool,
+    stretches: Arc<Stretches>,
     /// Somebody wanted to turn the poller and found it taken. A hint, without data.
     asked_for: AtomicBool,
     /// A thread is on its way to block here, and no other need be sent. A hint, without data.
@@ -75,11 +77,47 @@ pub(crate) struct Netpoll {
 // SAFETY: netpoll I1 for `runtime`; the rest is `Sync`.
 unsafe impl Sync for Netpoll {}
 
+/// The times when the thread in the poller is awake: it reads events, wakes whom they are for, and polls the tasks of
+/// libraries, which may take long. Their number is odd while there is one. Written by the owner of the poller.
+#[derive(Default)]
+struct Stretches(AtomicU32);
+
+impl Stretches {
+    fn begin(&self, sched: &Sched) {
+        self.become_odd(1);
+        sched.sysmon.doze.rouse();
+    }
+
+    fn end(&self) {
+        self.become_odd(0);
+    }
+
+    fn become_odd(&self, odd: u32) {
+        // Relaxed: single writer; netpoll I1 orders the owners. sysmon only compares.
+        let now = self.0.load(Ordering::Relaxed);
+        if now % 2 != odd {
+            self.0.store(now.wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    fn awake(&self) -> Option<u32> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|n| n % 2 == 1)
+    }
+}
+
 impl Netpoll {
     pub(crate) fn new(library_threads: usize) -> io::Result<Netpoll> {
+        let stretches = Arc::new(Stretches::default());
+        let (ended, begun) = (stretches.clone(), stretches.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .event_interval(EVENT_INTERVAL)
+            .on_thread_park(move || ended.end())
+            .on_thread_unpark(move || {
+                if let Some(m) = current::m() {
+                    begun.begin(&m.sched);
+                }
+            })
             .build()?;
         let library = match library_threads {
             0 => None,
@@ -100,6 +138,7 @@ impl Netpoll {
             library_handle: library.as_ref().map(|l| l.handle().clone()),
             runtime: UnsafeCell::new(Some(runtime)),
             owned: AtomicBool::new(false),
+            stretches,
             asked_for: AtomicBool::new(false),
             expected: AtomicBool::new(false),
             setting: Setting::new(),
@@ -150,9 +189,19 @@ impl Netpoll {
         self.metrics.global_queue_depth() > 0
     }
 
+    /// True when a task of a library may run in a turn.
+    pub(crate) fn runs_tasks(&self) -> bool {
+        self.metrics.num_alive_tasks() > 0
+    }
+
     /// True when a library has a task alive, or threads for them.
     pub(crate) fn has_tasks(&self) -> bool {
-        self.library_handle.is_some() || self.metrics.num_alive_tasks() > 0
+        self.library_handle.is_some() || self.runs_tasks()
+    }
+
+    /// Where the thread in the poller is awake: a number that is the same until it sleeps.
+    pub(crate) fn awake(&self) -> Option<u32> {
+        self.stretches.awake()
     }
 
     /// How long ago the poller was turned last.
@@ -209,7 +258,9 @@ impl Netpoll {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             });
+            self.stretches.begin(&m.sched);
             m.with_netpoll(|| runtime.block_on(once));
+            self.stretches.end();
         }
         self.turned();
         self.disown();
@@ -242,10 +293,11 @@ impl Netpoll {
                     run_due(at);
                     if next <= at {
                         self.last_fired.store(at, Ordering::Relaxed);
-                        self.adapt_slack(m.netlist.borrow().len());
+                        self.adapt_slack(m.netlist().len());
                     }
                 }
             });
+            self.stretches.end();
         }
         self.turned();
         self.disown();

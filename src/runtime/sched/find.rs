@@ -298,7 +298,7 @@ impl Sched {
             // Without a P it goes the way of those that have none.
             return None;
         }
-        let ready = std::mem::take(&mut *m.netlist.borrow_mut());
+        let ready = std::mem::take(&mut *m.netlist());
         if m.p().is_none() {
             if let Some(id) = self.take_idle_p() {
                 m.acquire(self.p(id));
@@ -351,16 +351,22 @@ impl Sched {
     /// Gives the list's memory back to the M.
     fn keep_netlist(&self, m: &M, mut list: Vec<G>) {
         list.clear();
-        m.netlist.replace(list);
+        *m.netlist() = list;
     }
 
     /// One turn of the poller without blocking; `true` = goroutines became ready. The M may have lost its
     /// P afterwards.
     pub(super) fn netpoll_now(&self, m: &M) -> bool {
+        if m.spinning.get() && self.netpoll.runs_tasks() {
+            // One of them may take long, and others rely on whoever spins.
+            m.spinning.set(false);
+            let _ = self.idle.stop_spinning();
+            self.wakep_if_work();
+        }
         if !self.netpoll.turn(m) {
             return false;
         }
-        let ready = std::mem::take(&mut *m.netlist.borrow_mut());
+        let ready = std::mem::take(&mut *m.netlist());
         let found = !ready.is_empty();
         match m.p() {
             Some(p) => self.adopt(p, &ready),

@@ -15,31 +15,55 @@ use crate::runtime::wait::WaitReason;
 /// See [`crate::runtime::block_in_place`].
 #[track_caller]
 pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
-    let Some((m, g)) = current::m().and_then(|m| Some((m, m.current_g()?))) else {
+    // In a goroutine, or in a task of a library.
+    let Some(m) = current::m().filter(|m| m.current_g().is_some() || m.in_netpoll()) else {
         return f();
     };
-    struct Depth<'a>(&'a M);
-    impl Drop for Depth<'_> {
-        fn drop(&mut self) {
-            self.0.blocking.set(self.0.blocking.get() - 1);
+    if let Some(g) = m.current_g() {
+        g.set_wait(WaitReason::Syscall, Location::caller());
+    }
+    let _blocking = Blocking::begin(m);
+    f()
+}
+
+/// A blocking call that is under way; it may end by a panic.
+struct Blocking<'a> {
+    m: &'a M,
+    /// It is to have a P again. A turn of the poller may have had none, and can do without.
+    wants_p: bool,
+}
+
+impl<'a> Blocking<'a> {
+    fn begin(m: &'a M) -> Self {
+        m.blocking.set(m.blocking.get() + 1);
+        let p = m.release();
+        if let Some(p) = p {
+            m.sched.handoff(p);
+        }
+        m.sched.share_netlist(m);
+        Self {
+            m,
+            wants_p: p.is_some() || !m.in_netpoll(),
         }
     }
-    m.blocking.set(m.blocking.get() + 1);
-    let _depth = Depth(m);
-    g.set_wait(WaitReason::Syscall, Location::caller());
-    if let Some(p) = m.release() {
-        m.sched.handoff(p);
-    }
-    let r = f();
-    // Go's exitsyscall: an idle P if there is one. Else the rest of this poll runs without, what it
-    // makes ready goes to the global queue, and so does the goroutine when its poll is over.
-    if m.blocking.get() == 1 {
-        g.begin_turn();
-        if let Some(id) = m.sched.take_idle_p() {
+}
+
+impl Drop for Blocking<'_> {
+    /// Go's exitsyscall: an idle P if there is one. Else the rest of this poll runs without, what it
+    /// makes ready goes to the global queue, and so does the goroutine when its poll is over.
+    fn drop(&mut self) {
+        let m = self.m;
+        m.blocking.set(m.blocking.get() - 1);
+        if m.blocking.get() > 0 {
+            return;
+        }
+        if let Some(g) = m.current_g() {
+            g.begin_turn();
+        }
+        if let Some(id) = self.wants_p.then(|| m.sched.take_idle_p()).flatten() {
             m.acquire(m.sched.p(id));
         }
     }
-    r
 }
 
 /// An M that has held its P for too long in one poll.

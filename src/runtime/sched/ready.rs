@@ -36,10 +36,13 @@ pub(crate) unsafe fn ready(g: G) {
 impl Sched {
     #[inline]
     fn ready_here(&self, m: &M, g: G) {
-        if m.in_netpoll() {
-            let mut list = m.netlist.borrow_mut();
-            list.push(g);
-            if list.len() == 1 {
+        if m.in_netpoll() && m.blocking.get() == 0 {
+            let first = {
+                let mut list = m.netlist();
+                list.push(g);
+                list.len() == 1
+            };
+            if first {
                 self.netpoll.end_turn();
             }
             return;
@@ -59,6 +62,21 @@ impl Sched {
     pub(super) fn inject(&self, g: G) {
         self.injector.push(g);
         self.wakep();
+    }
+
+    /// Gives what has become ready in the poller to others: its turn does not end.
+    pub(crate) fn share_netlist(&self, m: &M) {
+        let list = std::mem::take(&mut *m.netlist());
+        for g in list {
+            self.inject(g);
+        }
+    }
+
+    /// The same for every M.
+    pub(crate) fn share_netlists(&self) {
+        for m in self.threads.ms() {
+            self.share_netlist(&m);
+        }
     }
 
     /// Queues a goroutine that yielded: behind everybody else. That is the tail of the ring, unless the
