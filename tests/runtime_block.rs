@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::{panic_of, run, runtime, within};
 use gosched::debug::GoroutineState;
-use gosched::runtime::{Runtime, block_in_place, goid, gomaxprocs};
+use gosched::runtime::{DeadlockPolicy, Runtime, block_in_place, goid, gomaxprocs};
 use gosched::time::{Instant, sleep};
 use gosched::{block_on, chan, go, yield_now};
 
@@ -176,6 +176,34 @@ fn one_that_blocks_again_and_again_keeps_its_place_in_the_world() {
         }
         stop.store(true, SeqCst);
         assert!(other.await.unwrap() > 0);
+    });
+}
+
+#[test]
+fn timers_of_other_threads_fire_while_all_threads_that_may_be_are_in_blocking_calls() {
+    within(|| {
+        let rt = Runtime::builder()
+            .procs(1)
+            .max_threads(2)
+            .deadlock(DeadlockPolicy::Ignore)
+            .build()
+            .unwrap();
+        let (open, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(std::sync::Mutex::new(gate));
+        for _ in 0..2 {
+            let gate = Arc::clone(&gate);
+            drop(rt.handle().go(async move {
+                block_in_place(|| gate.lock().unwrap().recv_timeout(common::PATIENCE).err());
+            }));
+        }
+        rt.block_on(async {
+            let start = Instant::now();
+            // So long is nobody busy that sysmon might sleep, which it does for a minute.
+            thread::sleep(Duration::from_millis(1_300));
+            sleep(Duration::from_millis(1)).await;
+            assert!(start.elapsed() < Duration::from_secs(30));
+        });
+        drop(open);
     });
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{run, runtime, within};
-use gosched::runtime::Runtime;
+use gosched::runtime::{DeadlockPolicy, Handle, Runtime};
 use gosched::time::Instant;
 use gosched::{chan, go, select};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -273,37 +273,49 @@ fn a_task_of_a_library_waits_with_its_thread_for_goroutines() {
 
 #[test]
 fn timers_fire_and_goroutines_start_while_a_task_of_a_library_holds_the_poller() {
-    for procs in [1, 2] {
-        run(procs, async {
-            // So long that sysmon would have gone to sleep for good beside it.
-            const HELD: Duration = Duration::from_millis(2_500);
-            let (open, gate) = std::sync::mpsc::channel::<()>();
-            let task = hold_the_poller(move || {
-                let _ = gate.recv_timeout(HELD + common::PATIENCE);
-            });
-            let start = Instant::now();
-            let sleeper = go(async move {
-                gosched::time::sleep(HELD).await;
-                start.elapsed()
-            });
-            // From a thread that is none of the runtime's, again and again.
-            let handle = gosched::runtime::Handle::try_current().unwrap();
-            let (tell, told) = std::sync::mpsc::channel();
-            let starter = std::thread::spawn(move || {
-                for n in 0..20 {
-                    let tell = tell.clone();
-                    drop(handle.go(async move { tell.send(n).unwrap() }));
-                    assert_eq!(told.recv_timeout(common::PATIENCE), Ok(n));
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-            });
-            let slept = sleeper.await.unwrap();
-            drop(open);
-            assert!(slept >= HELD);
-            task.await.unwrap();
-            starter.join().unwrap();
+    // At once; or when nobody has been busy for so long that sysmon sleeps: then the task is woken in the poller, for
+    // which no P is taken.
+    for (procs, quiet) in [(1, 0), (2, 0), (1, 1_300), (2, 1_300)] {
+        let quiet = Duration::from_millis(quiet);
+        within(move || {
+            // Nor does sysmon look for deadlocks.
+            let rt = Runtime::builder()
+                .procs(procs)
+                .deadlock(DeadlockPolicy::Ignore)
+                .build()
+                .unwrap();
+            rt.block_on(rt.handle().go(held_poller(quiet))).unwrap();
         });
     }
+}
+
+async fn held_poller(quiet: Duration) {
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let task = tokio::spawn(async move {
+        if !quiet.is_zero() {
+            tokio::time::sleep(quiet).await;
+        }
+        let _ = gate.recv_timeout(common::PATIENCE);
+    });
+    let start = Instant::now();
+    let sleeper = go(gosched::time::sleep(quiet + Duration::from_millis(300)));
+    sleeper.await.unwrap();
+    // sysmon's sleep is a minute.
+    assert!(start.elapsed() < Duration::from_secs(30));
+    // From a thread that is none of the runtime's, again and again.
+    let handle = Handle::try_current().unwrap();
+    let starter = std::thread::spawn(move || {
+        let (tell, told) = std::sync::mpsc::channel();
+        for n in 0..20 {
+            let tell = tell.clone();
+            drop(handle.go(async move { tell.send(n).unwrap() }));
+            assert_eq!(told.recv_timeout(common::PATIENCE), Ok(n));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    gosched::runtime::block_in_place(|| starter.join().unwrap());
+    drop(open);
+    task.await.unwrap();
 }
 
 #[test]

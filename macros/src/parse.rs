@@ -22,7 +22,8 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, Ident, Pat, Result, Token, token};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Error, Expr, ExprParen, Ident, Pat, Result, Token, token};
 
 use crate::pattern;
 
@@ -115,7 +116,7 @@ impl Parse for Arm {
             let message = format!("expected an operation after `=`: {SHAPE}");
             return Err(at_next(input, &pat, message));
         }
-        let operation: Expr = input.parse()?;
+        let operation = regrouped(input.parse()?);
 
         if input.peek(Token![if]) {
             return Err(input.error("a guard follows a comma: `, if condition`"));
@@ -137,7 +138,7 @@ impl Parse for Arm {
                     "expected a condition after `if`".to_owned(),
                 ));
             }
-            guard = Some(input.parse()?);
+            guard = Some(regrouped(input.parse()?));
         }
         if !input.peek(Token![=>]) {
             let message = format!("expected `=>` and a body: {SHAPE}");
@@ -168,7 +169,7 @@ fn body(input: ParseStream) -> Result<TokenStream> {
     } else {
         let expr = Expr::parse_with_earlier_boundary_rule(input)?;
         let ends_itself = pattern::ends_itself(&expr);
-        (expr.into_token_stream(), ends_itself)
+        (regrouped(expr).into_token_stream(), ends_itself)
     };
     if input.peek(Token![,]) {
         input.parse::<Token![,]>()?;
@@ -176,6 +177,31 @@ fn body(input: ParseStream) -> Result<TokenStream> {
         return Err(input.error("expected `,` after the body of the arm before"));
     }
     Ok(tokens)
+}
+
+/// `expr` with parentheses around each `$e:expr` of a `macro_rules!` macro in it: that comes as a group without
+/// delimiters, through which the compiler looks when a procedural macro gives it back, so `$e * 2` would be
+/// `1 + 2 * 2`.
+fn regrouped(mut expr: Expr) -> Expr {
+    struct Regroup;
+    impl VisitMut for Regroup {
+        fn visit_expr_mut(&mut self, expr: &mut Expr) {
+            visit_mut::visit_expr_mut(self, expr);
+            if let Expr::Group(group) = expr {
+                *expr = Expr::Paren(ExprParen {
+                    attrs: std::mem::take(&mut group.attrs),
+                    paren_token: token::Paren(group.group_token.span),
+                    expr: group.expr.clone(),
+                });
+            }
+        }
+    }
+    match &mut expr {
+        // It stands alone.
+        Expr::Group(group) => Regroup.visit_expr_mut(&mut group.expr),
+        expr => Regroup.visit_expr_mut(expr),
+    }
+    expr
 }
 
 /// Whether a block in braces comes that is the whole body: nothing is called on it.

@@ -265,10 +265,12 @@ fn look_at_poller(sched: &Sched, seen: &mut Seen, at: Nanos) -> Nanos {
 }
 
 /// True while there is somebody to watch. Idle Ps may be as many as there are to be and an M own one all the same: those
-/// that are too many leave the list when somebody meets them there.
+/// that are too many leave the list when somebody meets them there. And where nobody is in the poller, for all threads
+/// that there may be are in blocking calls, timers have only sysmon.
 fn is_busy(sched: &Sched) -> bool {
     sched.npidle() < sched.nprocs()
         || sched.all_ps().any(P::is_busy)
+        || sched.netpoll.is_free()
         || sched.netpoll.awake().is_some()
 }
 
