@@ -87,3 +87,36 @@ async fn a_macro_gives_any_part_of_an_arm() {
     assert_eq!(receive!(or ready(7)), 7);
     assert_eq!(receive!(or go(async { 7 })).unwrap(), 7);
 }
+
+macro_rules! start {
+    ($block:block) => {
+        go!($block)
+    };
+    ($name:ident $block:block) => {
+        go!(clone($name) $block)
+    };
+}
+
+#[gosched::test]
+async fn go_takes_a_block_of_a_macro() {
+    let (tx, rx) = chan(2);
+    start!(tx {
+        tx.send(1).await.unwrap();
+    });
+    start!({
+        tx.send(2).await.unwrap();
+    });
+    let sum = rx.recv().await.unwrap() + rx.recv().await.unwrap();
+    assert_eq!(sum, 3);
+}
+
+macro_rules! with_procs {
+    ($name:ident $n:expr) => {
+        #[gosched::test(procs = $n * 2)]
+        async fn $name() {
+            assert_eq!(gosched::runtime::gomaxprocs(0), 4);
+        }
+    };
+}
+
+with_procs!(so_is_one_in_an_option 1 + 1);

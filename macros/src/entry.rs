@@ -24,6 +24,8 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Error, Expr, Path, Result, Signature, Token, Visibility, parse2, token};
 
+use crate::group::regrouped;
+
 /// Which of the two attributes it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -300,7 +302,7 @@ fn value_of(key: &Ident, input: ParseStream) -> Result<Expr> {
         return Err(Error::new_spanned(key, message));
     }
     input.parse::<Token![=]>()?;
-    input.parse()
+    Ok(regrouped(input.parse()?))
 }
 
 /// The digits of an integer that stands there as such.

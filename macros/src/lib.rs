@@ -19,6 +19,7 @@
 
 mod entry;
 mod expand;
+mod group;
 mod parse;
 mod pattern;
 

@@ -22,9 +22,9 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
-use syn::visit_mut::{self, VisitMut};
-use syn::{Error, Expr, ExprParen, Ident, Pat, Result, Token, token};
+use syn::{Error, Expr, Ident, Pat, Result, Token, token};
 
+use crate::group::regrouped;
 use crate::pattern;
 
 /// How many arms a `select!` may have, `default` not counted.
@@ -177,31 +177,6 @@ fn body(input: ParseStream) -> Result<TokenStream> {
         return Err(input.error("expected `,` after the body of the arm before"));
     }
     Ok(tokens)
-}
-
-/// `expr` with parentheses around each `$e:expr` of a `macro_rules!` macro in it: that comes as a group without
-/// delimiters, through which the compiler looks when a procedural macro gives it back, so `$e * 2` would be
-/// `1 + 2 * 2`.
-fn regrouped(mut expr: Expr) -> Expr {
-    struct Regroup;
-    impl VisitMut for Regroup {
-        fn visit_expr_mut(&mut self, expr: &mut Expr) {
-            visit_mut::visit_expr_mut(self, expr);
-            if let Expr::Group(group) = expr {
-                *expr = Expr::Paren(ExprParen {
-                    attrs: std::mem::take(&mut group.attrs),
-                    paren_token: token::Paren(group.group_token.span),
-                    expr: group.expr.clone(),
-                });
-            }
-        }
-    }
-    match &mut expr {
-        // It stands alone.
-        Expr::Group(group) => Regroup.visit_expr_mut(&mut group.expr),
-        expr => Regroup.visit_expr_mut(expr),
-    }
-    expr
 }
 
 /// Whether a block in braces comes that is the whole body: nothing is called on it.

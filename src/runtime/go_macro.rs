@@ -56,6 +56,14 @@ macro_rules! go {
         $(let $name = $name.clone();)*
         $crate::go(async move { $($body)* })
     }};
+    // A block that a macro around this one has taken for one.
+    ($body:block $(,)?) => {
+        $crate::go(async move $body)
+    };
+    (clone($($name:ident),* $(,)?) $body:block $(,)?) => {{
+        $(let $name = $name.clone();)*
+        $crate::go(async move $body)
+    }};
     (clone($($names:tt)*) { $($body:tt)* } $(,)?) => {
         ::core::compile_error!(
             "`clone(…)` takes names of variables: `go!(clone(tx, ctx) { … })`; for anything else \

@@ -91,6 +91,7 @@ mod g;
 mod go;
 mod go_macro;
 mod handle;
+mod limiter;
 mod m;
 mod main_support;
 mod metrics;

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use super::deadlock::{DeadlockPolicy, Watch};
 use super::doze::Doze;
+use super::limiter::Limiter;
 use super::m::M;
 use super::p::{NEVER, Nanos, P, now};
 use super::sched::{Hog, Sched};
@@ -44,8 +45,6 @@ const LATE: Nanos = 1_000_000;
 const SLICE_WAITED: Nanos = 1_000_000;
 /// The longest time slice; Go's.
 const SLICE: Nanos = 10_000_000;
-/// At most one report about hogs in so long.
-const REPORT_EVERY: Nanos = 1_000_000_000;
 
 pub(crate) struct Sysmon {
     /// See `Builder::hog_threshold`.
@@ -317,42 +316,5 @@ impl Sysmon {
                 "a goroutine ran for long without an .await"
             );
         });
-    }
-}
-
-/// Lets one report pass at a time, and counts the others.
-struct Limiter {
-    next: AtomicU64,
-    held_back: AtomicU64,
-}
-
-impl Limiter {
-    fn new() -> Limiter {
-        Limiter {
-            next: AtomicU64::new(0),
-            held_back: AtomicU64::new(0),
-        }
-    }
-
-    /// `Some` = report, and say that so many were held back since the last.
-    fn pass(&self) -> Option<u64> {
-        let at = now();
-        let next = self.next.load(Ordering::Relaxed);
-        // Relaxed: a report more or less does not matter.
-        let passes = at >= next
-            && self
-                .next
-                .compare_exchange(
-                    next,
-                    at + REPORT_EVERY,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                )
-                .is_ok();
-        if !passes {
-            self.held_back.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(self.held_back.swap(0, Ordering::Relaxed))
     }
 }

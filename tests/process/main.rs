@@ -1,6 +1,6 @@
 //! What a whole process does: how many Ps it has when it gives no number, at its end, on SIGQUIT, under
-//! `GODEBUG=schedtrace`, when all its goroutines wait for each other, when one of them recurses too deeply, and when it is
-//! the guide's stuck service.
+//! `GODEBUG=schedtrace`, when all its goroutines wait for each other, when one of them recurses too deeply, when there are no threads to be
+//! had, and when it is the guide's stuck service.
 //!
 //! Each case is a program, which this binary becomes when it is told so through the environment, and a look
 //! at what it wrote. It has no test harness, whose threads would be in the way of the deadlock's proof.
@@ -10,6 +10,8 @@ mod cpus;
 #[cfg(target_os = "linux")]
 mod deadlock;
 mod ends;
+#[cfg(target_os = "linux")]
+mod no_threads;
 mod schedtrace;
 #[cfg(unix)]
 mod sigquit;
@@ -128,6 +130,7 @@ fn main() {
     {
         cases.extend(cpus::CASES);
         cases.extend(deadlock::CASES);
+        cases.extend(no_threads::CASES);
     }
     #[cfg(unix)]
     {

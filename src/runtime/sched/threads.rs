@@ -7,15 +7,19 @@
 
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Config, Sched};
+use crate::runtime::limiter::Limiter;
 use crate::runtime::m::M;
-use crate::runtime::p::P;
+use crate::runtime::p::{Nanos, P, now};
 use crate::runtime::{slice, wait};
+
+/// How long nobody tries again after a thread could not be started: sysmon would ask each time it looks.
+const FAILURE_PAUSE: Nanos = 1_000_000;
 
 /// How an M came out of `park`.
 #[must_use]
@@ -37,6 +41,9 @@ pub(super) struct Threads {
     count: AtomicUsize,
     numbers: AtomicUsize,
     warned: AtomicBool,
+    /// Threads that could not be started: reports of them, and when the last one was.
+    failures: Limiter,
+    failed_at: AtomicU64,
     all: Mutex<All>,
     handles: Mutex<Vec<thread::JoinHandle<()>>>,
     ended: Condvar,
@@ -62,6 +69,8 @@ impl Threads {
             count: AtomicUsize::new(0),
             numbers: AtomicUsize::new(0),
             warned: AtomicBool::new(false),
+            failures: Limiter::new(),
+            failed_at: AtomicU64::new(0),
             all: Mutex::default(),
             handles: Mutex::new(Vec::new()),
             ended: Condvar::new(),
@@ -248,6 +257,11 @@ impl Sched {
             return Err(io::Error::other("the runtime ends"));
         }
         let threads = &self.threads;
+        // Relaxed: whoever does not see it tries once more.
+        let failed_at = threads.failed_at.load(Ordering::Relaxed);
+        if failed_at != 0 && now().saturating_sub(failed_at) < FAILURE_PAUSE {
+            return Err(io::Error::other("no thread could be started a moment ago"));
+        }
         // Relaxed: a bound, nothing more.
         if threads.count.fetch_add(1, Ordering::Relaxed) >= threads.max {
             threads.count.fetch_sub(1, Ordering::Relaxed);
@@ -279,7 +293,15 @@ impl Sched {
         });
         if let Err(error) = &started {
             threads.count.fetch_sub(1, Ordering::Relaxed);
-            tracing::error!(target: "gosched", %error, "no thread could be started for a P");
+            threads.failed_at.store(now(), Ordering::Relaxed);
+            if let Some(unreported) = threads.failures.pass() {
+                tracing::error!(
+                    target: "gosched",
+                    %error,
+                    unreported,
+                    "no thread could be started for a P"
+                );
+            }
         }
         started
     }
