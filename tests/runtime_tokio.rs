@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use common::{run, runtime, within};
@@ -316,6 +317,60 @@ async fn held_poller(quiet: Duration) {
     gosched::runtime::block_in_place(|| starter.join().unwrap());
     drop(open);
     task.await.unwrap();
+}
+
+#[test]
+fn no_goroutine_is_lost_when_a_task_of_a_library_costs_the_poller_its_p() {
+    const THRESHOLD: Duration = Duration::from_millis(2);
+    const TIMES: u64 = 30;
+    within(|| {
+        let rt = Runtime::builder()
+            .procs(1)
+            .hog_threshold(THRESHOLD)
+            .build()
+            .unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        // Some that keep the P's ring in use, and many that come by the global queue.
+        let busy = [(); 8].map(|()| {
+            let over = over.clone();
+            rt.handle().go(async move {
+                while !over.load(Relaxed) {
+                    gosched::yield_now().await;
+                }
+            })
+        });
+        let feeders = [(); 2].map(|()| {
+            let (handle, until) = (rt.handle(), over.clone());
+            std::thread::spawn(move || {
+                let mut fed = Vec::new();
+                while !until.load(Relaxed) {
+                    fed.extend(
+                        (0..50).map(|n| handle.go(async move { go(async move { n }).await })),
+                    );
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+                fed
+            })
+        });
+        let handle = rt.handle();
+        rt.block_on(rt.handle().go(async move {
+            while handle.metrics().retakes() < TIMES {
+                let task = hold_the_poller(|| std::thread::sleep(2 * THRESHOLD));
+                task.await.unwrap();
+            }
+        }))
+        .unwrap();
+        over.store(true, Relaxed);
+        let fed = feeders.map(|feeder| feeder.join().unwrap());
+        rt.block_on(async {
+            for (n, one) in fed.into_iter().flat_map(|fed| fed.into_iter().enumerate()) {
+                assert_eq!(one.await.unwrap().unwrap(), n % 50);
+            }
+            for one in busy {
+                one.await.unwrap();
+            }
+        });
+    });
 }
 
 #[test]

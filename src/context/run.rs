@@ -68,7 +68,6 @@ impl<F: Future> Future for Run<F> {
                 return Poll::Ready(Err(error));
             }
         }
-        wait::note(WaitReason::ChanReceive, this.site);
         let future = this.future.as_mut().as_pin_mut().expect("seen above");
         match future.poll(task) {
             Poll::Ready(output) => {
@@ -78,7 +77,10 @@ impl<F: Future> Future for Run<F> {
                 }
                 Poll::Ready(Ok(output))
             }
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                wait::note_around(WaitReason::ChanReceive, this.site);
+                Poll::Pending
+            }
         }
     }
 }

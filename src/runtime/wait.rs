@@ -1,8 +1,9 @@
 //! What a goroutine waits for, in Go's words, and since when: one word in its header.
 //!
-//! A leaf future of this crate records its reason just before it returns `Pending`; the record of the
-//! turn before is wiped when a poll begins, so none outlives its wait. What is parked without a record waits
-//! for something of another library.
+//! A leaf future of this crate records its reason just before it returns `Pending`. The record is wiped when the next
+//! poll begins, and when a waker of the goroutine is dropped in its own turn, which is what giving a wait up comes to:
+//! so none outlives its wait. What is parked without a record waits for something of another library, or in a
+//! combinator (`FuturesUnordered`) that in its last turn has polled none of ours again.
 //!
 //! The time comes from a coarse clock, because reading the real one costs as much as a turn does. sysmon
 //! sets it at each look while any P is busy (a millisecond apart at the most), and an M when it comes out
@@ -140,6 +141,15 @@ pub(crate) fn refresh_clock() {
 pub(crate) fn note(reason: WaitReason, site: &'static Location<'static>) {
     if RECORDED {
         if let Some(g) = current::g() {
+            g.set_wait(reason, site);
+        }
+    }
+}
+
+/// The same unless something is recorded already: for a future around another.
+pub(crate) fn note_around(reason: WaitReason, site: &'static Location<'static>) {
+    if RECORDED {
+        if let Some(g) = current::g().filter(|g| g.wait().reason().is_none()) {
             g.set_wait(reason, site);
         }
     }

@@ -333,9 +333,18 @@ pub struct Fired<'a> {
 impl Future for Fired<'_> {
     type Output = Instant;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+        let polled = self.as_mut().poll_event(cx);
+        if polled.is_pending() {
+            wait::note(WaitReason::Sleep, self.site);
+        }
+        polled
+    }
+}
+
+impl Fired<'_> {
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
         let mut this = self.project();
-        wait::note(WaitReason::Sleep, this.site);
         let Kind::Event(event) = &this.timer.kind else {
             return Poll::Pending;
         };

@@ -129,6 +129,11 @@ unsafe fn drop_own(data: *const ()) {
     // SAFETY: as in `drop_waker`.
     unsafe {
         let g = g_of(data);
+        if current::g().is_some_and(|current| ptr::eq(current, g.header())) {
+            // It gives up a wait in the turn in which it has recorded it, perhaps, and may go on to wait for
+            // something that leaves no record.
+            g.header().begin_turn();
+        }
         if g.header().state.drop_own() {
             alloc::free(g);
         }

@@ -99,7 +99,12 @@ pub(crate) fn find_runnable(sched: &Sched, m: &M) -> Option<G> {
             sched.retire_p(m, p);
             continue;
         }
-        if let Some(g) = sched.find_here(m, p).or_else(|| sched.find_elsewhere(m, p)) {
+        if let Some(g) = sched.find_here(m, p) {
+            break g;
+        }
+        // A turn of the poller in there may have cost it the P, which is another's then.
+        let Some(p) = m.p() else { continue };
+        if let Some(g) = sched.find_elsewhere(m, p) {
             break g;
         }
     };
