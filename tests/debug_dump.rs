@@ -116,6 +116,61 @@ fn a_wait_for_another_librarys_future_reads_io_wait_also_after_one_of_ours() {
 }
 
 #[test]
+fn a_wait_that_was_given_up_in_its_own_turn_leaves_no_record() {
+    /// Awaits `$wait`, which is over in a turn in which something of ours has been waited for, and then what is not ours.
+    macro_rules! then_another {
+        ($rt:expr, $wait:expr) => {{
+            let other = $rt.handle().go(async move {
+                let _ = $wait.await;
+                pending::<()>().await;
+            });
+            eventually(stringify!($wait), || {
+                let info = parked(&other);
+                info.wait_reason() == Some("IO wait") && info.waits_at().is_none()
+            });
+        }};
+    }
+    const SOON: Duration = Duration::from_millis(1);
+    within(|| {
+        let rt = runtime(2);
+        let (_tx, rx) = chan::<u8>(0);
+        let (full, _kept) = chan::<u8>(0);
+        let group = WaitGroup::new();
+        group.add(1);
+        let (ctx, _cancel) = Context::background().with_cancel();
+        then_another!(rt, poll_once(rx.recv()));
+        then_another!(rt, poll_once(full.send(1)));
+        then_another!(rt, poll_once(time::sleep(FAR)));
+        then_another!(rt, poll_once(group.wait()));
+        then_another!(rt, poll_once(ctx.done()));
+        then_another!(rt, poll_once(go(pending::<()>())));
+        let (_tx, rx) = chan::<u8>(0);
+        then_another!(rt, time::timeout(SOON, rx.recv()));
+        let (_tx, rx) = chan::<u8>(0);
+        then_another!(
+            rt,
+            time::timeout(SOON, async {
+                select! { _ = rx.recv() => {}, _ = time::after(FAR) => {} }
+            })
+        );
+        then_another!(rt, time::Timer::new(SOON).fired());
+        then_another!(rt, time::Timer::new(Duration::ZERO).fired());
+        then_another!(rt, Context::background().run(async {}));
+        then_another!(rt, Context::background().run(time::sleep(SOON)));
+    });
+}
+
+/// Polls `future`, and gives it up.
+async fn poll_once<F: Future>(future: F) {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        assert!(future.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[test]
 fn the_state_tells_who_runs_who_is_ready_and_who_is_in_a_system_call() {
     within(|| {
         let rt = runtime(1);

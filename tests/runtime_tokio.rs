@@ -319,58 +319,78 @@ async fn held_poller(quiet: Duration) {
     task.await.unwrap();
 }
 
+/// Runs `main` amid traffic: goroutines that keep the ring of a P in use, and many that come by the global queue, of which
+/// none may be lost.
+fn amid_traffic<F>(procs: usize, threshold: Duration, main: impl FnOnce(Handle) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let rt = Runtime::builder()
+        .procs(procs)
+        .hog_threshold(threshold)
+        .build()
+        .unwrap();
+    let over = Arc::new(AtomicBool::new(false));
+    let busy = [(); 8].map(|()| {
+        let over = over.clone();
+        rt.handle().go(async move {
+            while !over.load(Relaxed) {
+                gosched::yield_now().await;
+            }
+        })
+    });
+    let feeders = [(); 2].map(|()| {
+        let (handle, until) = (rt.handle(), over.clone());
+        std::thread::spawn(move || {
+            let mut fed = Vec::new();
+            while !until.load(Relaxed) {
+                fed.extend((0..50).map(|n| handle.go(async move { go(async move { n }).await })));
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            fed
+        })
+    });
+    rt.block_on(rt.handle().go(main(rt.handle()))).unwrap();
+    over.store(true, Relaxed);
+    let fed = feeders.map(|feeder| feeder.join().unwrap());
+    rt.block_on(async {
+        for (n, one) in fed.into_iter().flat_map(|fed| fed.into_iter().enumerate()) {
+            assert_eq!(one.await.unwrap().unwrap(), n % 50);
+        }
+        for one in busy {
+            one.await.unwrap();
+        }
+    });
+}
+
 #[test]
 fn no_goroutine_is_lost_when_a_task_of_a_library_costs_the_poller_its_p() {
     const THRESHOLD: Duration = Duration::from_millis(2);
-    const TIMES: u64 = 30;
     within(|| {
-        let rt = Runtime::builder()
-            .procs(1)
-            .hog_threshold(THRESHOLD)
-            .build()
-            .unwrap();
-        let over = Arc::new(AtomicBool::new(false));
-        // Some that keep the P's ring in use, and many that come by the global queue.
-        let busy = [(); 8].map(|()| {
-            let over = over.clone();
-            rt.handle().go(async move {
-                while !over.load(Relaxed) {
-                    gosched::yield_now().await;
-                }
-            })
-        });
-        let feeders = [(); 2].map(|()| {
-            let (handle, until) = (rt.handle(), over.clone());
-            std::thread::spawn(move || {
-                let mut fed = Vec::new();
-                while !until.load(Relaxed) {
-                    fed.extend(
-                        (0..50).map(|n| handle.go(async move { go(async move { n }).await })),
-                    );
-                    std::thread::sleep(Duration::from_micros(100));
-                }
-                fed
-            })
-        });
-        let handle = rt.handle();
-        rt.block_on(rt.handle().go(async move {
-            while handle.metrics().retakes() < TIMES {
+        amid_traffic(1, THRESHOLD, |handle| async move {
+            while handle.metrics().retakes() < 30 {
                 let task = hold_the_poller(|| std::thread::sleep(2 * THRESHOLD));
                 task.await.unwrap();
             }
-        }))
-        .unwrap();
-        over.store(true, Relaxed);
-        let fed = feeders.map(|feeder| feeder.join().unwrap());
-        rt.block_on(async {
-            for (n, one) in fed.into_iter().flat_map(|fed| fed.into_iter().enumerate()) {
-                assert_eq!(one.await.unwrap().unwrap(), n % 50);
-            }
-            for one in busy {
-                one.await.unwrap();
-            }
         });
     });
+}
+
+#[test]
+fn nor_when_it_gives_the_p_up_itself() {
+    for procs in [1, 2, 4] {
+        within(move || {
+            amid_traffic(procs, Duration::from_millis(10), |_| async {
+                for _ in 0..200 {
+                    let task = hold_the_poller(|| {
+                        let call = || std::thread::sleep(Duration::from_micros(300));
+                        gosched::runtime::block_in_place(call);
+                    });
+                    task.await.unwrap();
+                }
+            });
+        });
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::task::{Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -588,4 +588,30 @@ fn a_waker_may_use_the_timer_that_drops_it() {
         assert!(poll(fired.as_mut()).is_pending());
         assert!(!timer.stop(), "the waker has stopped it");
     });
+}
+
+#[test]
+fn a_stop_beside_a_reset_finds_the_timer_active() {
+    const ROUNDS: usize = 10_000;
+    for timer in [Timer::new(FAR), Timer::after_func(FAR, || ())] {
+        let barrier = Barrier::new(2);
+        thread::scope(|scope| {
+            let stopper = scope.spawn(|| {
+                let mut missed = 0;
+                for _ in 0..ROUNDS {
+                    barrier.wait();
+                    missed += usize::from(!timer.stop());
+                    barrier.wait();
+                }
+                missed
+            });
+            for _ in 0..ROUNDS {
+                timer.reset(FAR);
+                barrier.wait();
+                timer.reset(FAR);
+                barrier.wait();
+            }
+            assert_eq!(stopper.join().unwrap(), 0);
+        });
+    }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use pin_project::pin_project;
 
 use super::alarm::{Alarm, deadline};
+use crate::runtime::coop;
 
 /// Gives `future` no longer than `d`. When the time is up the future is dropped with the [`Timeout`].
 ///
@@ -57,8 +58,13 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let given_way = coop::times_given_way();
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
+        }
+        if coop::times_given_way() != given_way {
+            // It may be ready, and will be polled again soon.
+            return Poll::Pending;
         }
         this.alarm.poll(cx).map(|()| Err(Elapsed(())))
     }

@@ -146,7 +146,7 @@ impl Timer {
             site: Location::caller(),
             order: Mutex::new(None),
         });
-        Func::order(&func, d);
+        *lock(&func.order) = Some(Func::order_at(&func, d));
         Timer {
             kind: Kind::Func(func),
         }
@@ -238,8 +238,13 @@ impl Timer {
                 was
             }
             Kind::Func(func) => {
-                let was = func.cancel();
-                Func::order(func, d);
+                // In one step: a stop meanwhile would find nothing to prevent.
+                let mut order = lock(&func.order);
+                let old = order.take();
+                let was = old.as_ref().is_some_and(Order::cancel);
+                *order = Some(Func::order_at(func, d));
+                drop(order);
+                drop(old);
                 was
             }
         }
@@ -247,8 +252,8 @@ impl Timer {
 }
 
 impl Func {
-    fn order(func: &Arc<Func>, d: Duration) {
-        let order = match deadline(d) {
+    fn order_at(func: &Arc<Func>, d: Duration) -> Order {
+        match deadline(d) {
             None => Order::Never,
             // The order holds the function, and the function's owner the order: until it fires or is
             // stopped the timer keeps itself alive, as in Go.
@@ -256,9 +261,7 @@ impl Func {
                 let this = Arc::clone(func);
                 Order::At(call_at(due, move || this.start()))
             }
-        };
-        let old = lock(&func.order).replace(order);
-        drop(old);
+        }
     }
 
     /// Starts a call in a goroutine.
@@ -279,10 +282,16 @@ impl Func {
 
     fn cancel(&self) -> bool {
         let order = lock(&self.order).take();
-        match order {
-            Some(Order::At(call)) => call.stop(),
-            Some(Order::Never) => true,
-            None => false,
+        order.as_ref().is_some_and(Order::cancel)
+    }
+}
+
+impl Order {
+    /// `true` = the call that it stands for was prevented.
+    fn cancel(&self) -> bool {
+        match self {
+            Order::At(call) => call.stop(),
+            Order::Never => true,
         }
     }
 }

@@ -31,4 +31,4 @@ pub(crate) use run::Unleased;
 pub(crate) use run::{Runner, Turn, run, stillborn};
 pub(crate) use state::{COUNTS_LATE, Phase, Wake};
 pub(crate) use traced::{quietly, somebody_follows, somebody_listens};
-pub(crate) use waker::{is_kept_of, keep};
+pub(crate) use waker::{is_goroutines, is_kept_of, keep};

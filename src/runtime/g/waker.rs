@@ -34,7 +34,7 @@ static OWN: RawWakerVTable = RawWakerVTable::new(clone, wake_own, wake_by_ref, d
 
 /// True when it is a goroutine's waker, as a poll is given it.
 #[inline]
-fn is_goroutines(waker: &Waker) -> bool {
+pub(crate) fn is_goroutines(waker: &Waker) -> bool {
     ptr::eq(waker.vtable(), &raw const VTABLE)
 }
 

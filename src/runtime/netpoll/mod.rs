@@ -282,6 +282,8 @@ impl Netpoll {
         }
         // SAFETY: netpoll I1: we own it.
         if let Some(runtime) = unsafe { &*self.runtime.get() } {
+            // Tasks of libraries may run before the first sleep.
+            self.stretches.begin(&m.sched);
             m.with_netpoll(|| {
                 m.fall_asleep();
                 runtime.block_on(self.sleep(m, &earliest));

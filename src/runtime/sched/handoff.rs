@@ -29,21 +29,20 @@ pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
 /// A blocking call that is under way; it may end by a panic.
 struct Blocking<'a> {
     m: &'a M,
-    /// It is to have a P again. A turn of the poller may have had none, and can do without.
+    /// It is to have a P again. Not in a turn of the poller, whose caller must not come out of it with another one.
     wants_p: bool,
 }
 
 impl<'a> Blocking<'a> {
     fn begin(m: &'a M) -> Self {
         m.blocking.set(m.blocking.get() + 1);
-        let p = m.release();
-        if let Some(p) = p {
+        if let Some(p) = m.release() {
             m.sched.handoff(p);
         }
         m.sched.share_netlist(m);
         Self {
             m,
-            wants_p: p.is_some() || !m.in_netpoll(),
+            wants_p: !m.in_netpoll(),
         }
     }
 }
