@@ -58,7 +58,7 @@ macro_rules! unless {
 async fn so_is_one_in_a_guard() {
     let (yes, no) = (true, false);
     assert!(unless!(no && yes));
-    assert!(!unless!(yes || yes));
+    assert!(!unless!(no || yes));
 }
 
 macro_rules! receive {

@@ -118,7 +118,8 @@ impl GoroutineInfo {
     /// nothing but a P.
     ///
     /// Where a future waits for several things at once and is no [`select!`](crate::select!), it is the one
-    /// that was polled last.
+    /// that was polled last; and `IO wait` if none was in the goroutine's last turn (`FuturesUnordered` polls only
+    /// what is ready).
     pub fn wait_reason(&self) -> Option<&str> {
         (self.state() == GoroutineState::Waiting)
             .then(|| self.entry.reason.map_or("IO wait", |reason| reason.text()))

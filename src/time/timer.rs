@@ -53,7 +53,7 @@ struct Event {
     due: Option<Instant>,
     /// True from new or reset until received or stopped, also for a deadline that never comes.
     active: bool,
-    /// Counts resets, so that a waiter sees that its node is set to an old deadline.
+    /// Counts resets and stops, so that a waiter sees that its node is set to an old deadline.
     version: u64,
     next_waiter: u64,
     waiters: Vec<(u64, Waker)>,
@@ -200,11 +200,7 @@ impl Timer {
     /// ```
     pub fn stop(&self) -> bool {
         match &self.kind {
-            Kind::Event(event) => {
-                let mut event = lock(event);
-                event.due = None;
-                std::mem::replace(&mut event.active, false)
-            }
+            Kind::Event(event) => Event::set(event, None, false),
             Kind::Func(func) => func.cancel(),
         }
     }
@@ -225,18 +221,7 @@ impl Timer {
     /// ```
     pub fn reset(&self, d: Duration) -> bool {
         match &self.kind {
-            Kind::Event(event) => {
-                let mut event = lock(event);
-                event.due = deadline(d);
-                event.version += 1;
-                let was = std::mem::replace(&mut event.active, true);
-                let waiters = std::mem::take(&mut event.waiters);
-                drop(event);
-                for (_, waker) in waiters {
-                    wake::wake(waker);
-                }
-                was
-            }
+            Kind::Event(event) => Event::set(event, deadline(d), true),
             Kind::Func(func) => {
                 // In one step: a stop meanwhile would find nothing to prevent.
                 let mut order = lock(&func.order);
@@ -248,6 +233,22 @@ impl Timer {
                 was
             }
         }
+    }
+}
+
+impl Event {
+    /// Sets it anew, and has those who wait set their alarms to that. `true` = it was active.
+    fn set(event: &Mutex<Event>, due: Option<Instant>, active: bool) -> bool {
+        let mut event = lock(event);
+        event.due = due;
+        event.version += 1;
+        let was = std::mem::replace(&mut event.active, active);
+        let waiters = std::mem::take(&mut event.waiters);
+        drop(event);
+        for (_, waker) in waiters {
+            wake::wake(waker);
+        }
+        was
     }
 }
 

@@ -11,7 +11,7 @@
 //! | a mutex | deadlock | nothing is said: locks are other crates', and their wakers out of sight |
 //! | a listener from which nobody accepts | deadlock | the same |
 //! | a context without a deadline | deadlock | the same |
-//! | a stopped `AfterFunc` | deadlock | the same |
+//! | a stopped `AfterFunc` or `Timer` | deadlock | the same |
 //! | a timer or ticker that is set, and that nobody waits for | deadlock | the same |
 //! | `AfterFunc`, `After`, a sleeper, a deadline of a context | waits | the same |
 //! | `Accept`, `signal.Notify` | waits | the same, while somebody waits for the client or the signal |
@@ -22,6 +22,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -91,6 +92,22 @@ pub(crate) const CASES: &[Case] = &[
     stuck("stuck_in_a_wait_for_a_context_that_is_never_done", || {
         run(async { Context::background().done().await });
     }),
+    stuck(
+        "stuck_in_a_wait_for_a_timer_that_is_stopped_meanwhile",
+        || {
+            run(async {
+                let timer = Arc::new(time::Timer::new(Duration::from_secs(3_600)));
+                let theirs = timer.clone();
+                let waiter = go(async move {
+                    let (_tx, rx) = chan::<u8>(0);
+                    select! { _ = theirs.fired() => {}, _ = rx.recv() => {} }
+                });
+                time::sleep(Duration::from_millis(10)).await;
+                assert!(timer.stop());
+                waiter.await.unwrap();
+            });
+        },
+    ),
     stuck("stuck_in_a_select_with_a_context", || {
         run(async {
             let (ctx, _cancel) = Context::background().with_cancel();
