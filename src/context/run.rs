@@ -59,7 +59,7 @@ impl<F: Future> Future for Run<F> {
     fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         assert!(
-            this.future.is_some(),
+            this.future.as_mut().as_pin_mut().is_some(),
             "`Context::run` polled after it was ready"
         );
         if let Some(scope) = this.ctx.node.scope() {

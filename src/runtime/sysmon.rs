@@ -151,7 +151,7 @@ impl Sysmon {
                 if seldom && !is_any_p_busy(sched) && self.doze.rest(MOMENT, false, || false) {
                     return;
                 }
-                if !(seldom && !is_busy(sched)) {
+                if !seldom || is_busy(sched) {
                     (delay, quiet, within, busy_at) = (SHORTEST, 0, Duration::MAX, now());
                 }
                 continue;

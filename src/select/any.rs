@@ -77,9 +77,6 @@ impl<T> Cases for Arms<'_, T> {
     fn at(&mut self, index: usize) -> Pin<&mut dyn Case> {
         self.arm(index)
     }
-    fn look(&self, index: usize) -> &dyn Case {
-        &self.0[index]
-    }
 }
 
 impl<T> Future for RecvAny<'_, T> {

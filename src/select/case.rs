@@ -10,6 +10,8 @@
 //! 2. A case that was enqueued leaves the queue, and the select's word, in `dequeue` or in its drop.
 //! 3. At most one case of a select ends, by `attempt`, `attempt_locked`, `poll`, or a counterpart.
 //! 4. `Case` is sealed: the engine's unsafe code relies on what stands here.
+//! 5. No method takes `&self`: a future that borrows from itself may be in it, which a shared reference to the whole
+//!    would be an alias of.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -50,10 +52,10 @@ pub enum Look {
 /// An arm, as the engine sees it.
 pub trait Case: sealed::Sealed {
     /// What sort of arm it is. The same each time.
-    fn kind(&self) -> Kind;
+    fn kind(self: Pin<&mut Self>) -> Kind;
 
     /// The lock of a `Chan` (I1).
-    fn lock(&self) -> Option<NonNull<Lock>> {
+    fn lock(self: Pin<&mut Self>) -> Option<NonNull<Lock>> {
         None
     }
 

@@ -88,6 +88,15 @@ impl<O: ChanOp> ChanArm<O> {
     }
 
     #[inline]
+    fn sort(&self) -> Kind {
+        match &self.future {
+            None => Kind::Off,
+            Some(future) if future.op_ref().is_nil() => Kind::Nil,
+            Some(_) => Kind::Chan,
+        }
+    }
+
+    #[inline]
     fn op(self: Pin<&mut Self>) -> Option<Pin<&mut Op<O::Value, O::Side>>> {
         self.project().future.as_pin_mut().map(O::op)
     }
@@ -97,16 +106,12 @@ impl<O: ChanOp> sealed::Sealed for ChanArm<O> {}
 
 impl<O: ChanOp> Case for ChanArm<O> {
     #[inline]
-    fn kind(&self) -> Kind {
-        match &self.future {
-            None => Kind::Off,
-            Some(future) if future.op_ref().is_nil() => Kind::Nil,
-            Some(_) => Kind::Chan,
-        }
+    fn kind(self: Pin<&mut Self>) -> Kind {
+        self.sort()
     }
 
     #[inline]
-    fn lock(&self) -> Option<NonNull<Lock>> {
+    fn lock(self: Pin<&mut Self>) -> Option<NonNull<Lock>> {
         self.future
             .as_ref()
             .and_then(|future| future.op_ref().lock())
@@ -166,7 +171,7 @@ impl<O: ChanOp> Arm for ChanArm<O> {
 impl<O: ChanOp> fmt::Debug for ChanArm<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChanArm")
-            .field("kind", &self.kind())
+            .field("kind", &self.sort())
             .finish_non_exhaustive()
     }
 }

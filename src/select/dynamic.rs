@@ -62,7 +62,6 @@ type Handler<'a, R> = Box<dyn FnOnce() -> R + marker::Send + 'a>;
 /// An arm with its handler.
 trait Bound<R> {
     fn case(self: Pin<&mut Self>) -> Pin<&mut dyn Case>;
-    fn look(&self) -> &dyn Case;
     /// Calls the handler of the chosen arm.
     fn finish(self: Pin<&mut Self>) -> R;
 }
@@ -77,9 +76,6 @@ struct WithHandler<A, H> {
 impl<A: Arm, R, H: FnOnce(A::Output) -> R> Bound<R> for WithHandler<A, H> {
     fn case(self: Pin<&mut Self>) -> Pin<&mut dyn Case> {
         self.project().arm
-    }
-    fn look(&self) -> &dyn Case {
-        &self.arm
     }
     fn finish(self: Pin<&mut Self>) -> R {
         let this = self.project();
@@ -297,9 +293,6 @@ impl<'a, R> Cases for Vec<Pin<Box<dyn Bound<R> + marker::Send + 'a>>> {
     }
     fn at(&mut self, index: usize) -> Pin<&mut dyn Case> {
         self[index].as_mut().case()
-    }
-    fn look(&self, index: usize) -> &dyn Case {
-        self[index].look()
     }
 }
 

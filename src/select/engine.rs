@@ -47,7 +47,6 @@ use crate::runtime::wake::{Identity, keep};
 pub(super) trait Cases {
     fn len(&self) -> usize;
     fn at(&mut self, index: usize) -> Pin<&mut dyn Case>;
-    fn look(&self, index: usize) -> &dyn Case;
 }
 
 impl Cases for [Pin<&mut dyn Case>] {
@@ -58,10 +57,6 @@ impl Cases for [Pin<&mut dyn Case>] {
     #[inline]
     fn at(&mut self, index: usize) -> Pin<&mut dyn Case> {
         self[index].as_mut()
-    }
-    #[inline]
-    fn look(&self, index: usize) -> &dyn Case {
-        &*self[index]
     }
 }
 
@@ -355,8 +350,8 @@ impl Selector {
 
     /// Tries or polls one arm. The word is claimed (I1).
     #[inline]
-    fn try_one(case: Pin<&mut dyn Case>, cx: &mut Context<'_>) -> bool {
-        match case.kind() {
+    fn try_one(mut case: Pin<&mut dyn Case>, cx: &mut Context<'_>) -> bool {
+        match case.as_mut().kind() {
             Kind::Off | Kind::Nil => false,
             Kind::Chan => case.attempt(),
             Kind::Level | Kind::Future => case.poll(cx),
@@ -428,7 +423,7 @@ impl Selector {
             return None;
         }
         let ready = order::find(cases.len(), self.biased, |index| {
-            cases.look(index).kind() == Kind::Level && cases.at(index).poll(cx)
+            cases.at(index).kind() == Kind::Level && cases.at(index).poll(cx)
         })?;
         // Ready, but a counterpart may have been faster.
         let index = self.word.claim().err().unwrap_or(ready);

@@ -44,16 +44,16 @@ impl<F: Future, const LEVEL: bool> FutureArm<F, LEVEL> {
 impl<F: Future, const LEVEL: bool> sealed::Sealed for FutureArm<F, LEVEL> {}
 
 impl<F: Future, const LEVEL: bool> Case for FutureArm<F, LEVEL> {
-    fn kind(&self) -> Kind {
-        match (self.enabled, LEVEL) {
+    fn kind(self: Pin<&mut Self>) -> Kind {
+        match (*self.project().enabled, LEVEL) {
             (false, _) => Kind::Off,
             (true, true) => Kind::Level,
             (true, false) => Kind::Future,
         }
     }
 
-    fn enter(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Look {
-        match self.kind() {
+    fn enter(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Look {
+        match self.as_mut().kind() {
             Kind::Off => Look::Not(Kind::Off),
             kind if !self.poll(cx) => Look::Not(kind),
             _ => Look::Ended,
@@ -87,7 +87,7 @@ impl<F: Future, const LEVEL: bool> Arm for FutureArm<F, LEVEL> {
 impl<F: Future, const LEVEL: bool> fmt::Debug for FutureArm<F, LEVEL> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FutureArm")
-            .field("kind", &self.kind())
+            .field("enabled", &self.enabled)
             .finish_non_exhaustive()
     }
 }

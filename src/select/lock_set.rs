@@ -28,14 +28,14 @@ pub(super) struct LockSet {
 
 impl LockSet {
     /// Those of these arms.
-    pub(super) fn of<C: Cases + ?Sized>(cases: &C) -> Self {
+    pub(super) fn of<C: Cases + ?Sized>(cases: &mut C) -> Self {
         let mut set = Self {
             few: [NonNull::dangling(); INLINE],
             len: 0,
             many: Vec::new(),
         };
         for index in 0..cases.len() {
-            if let Some(lock) = cases.look(index).lock() {
+            if let Some(lock) = cases.at(index).lock() {
                 set.add(lock);
             }
         }

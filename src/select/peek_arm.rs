@@ -31,8 +31,8 @@ impl<F: Peek> PeekArm<F> {
 impl<F: Peek> sealed::Sealed for PeekArm<F> {}
 
 impl<F: Peek> Case for PeekArm<F> {
-    fn kind(&self) -> Kind {
-        self.0.kind()
+    fn kind(self: Pin<&mut Self>) -> Kind {
+        self.project().0.kind()
     }
 
     fn enter(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Look {
@@ -66,8 +66,6 @@ impl<F: Peek> Arm for PeekArm<F> {
 
 impl<F: Peek> fmt::Debug for PeekArm<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeekArm")
-            .field("kind", &self.kind())
-            .finish_non_exhaustive()
+        f.debug_tuple("PeekArm").field(&self.0).finish()
     }
 }
