@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{FAR, PATIENCE, eventually, runtime, within};
+use futures::{FutureExt as _, StreamExt as _};
 use gosched::debug::{GoroutineInfo, GoroutineState, dump, goroutines};
 use gosched::runtime::{GoId, JoinHandle, Runtime, block_in_place, gomaxprocs, num_goroutine};
 use gosched::select::Select;
@@ -139,6 +140,10 @@ fn a_wait_that_was_given_up_in_its_own_turn_leaves_no_record() {
         group.add(1);
         let (ctx, _cancel) = Context::background().with_cancel();
         then_another!(rt, poll_once(rx.recv()));
+        let (_tx, rx) = chan::<u8>(0);
+        then_another!(rt, async { rx.recv().now_or_never() });
+        let (_tx, rx) = chan::<u8>(0);
+        then_another!(rt, poll_once(async { pin!(rx.stream()).next().await }));
         then_another!(rt, poll_once(full.send(1)));
         then_another!(rt, poll_once(time::sleep(FAR)));
         then_another!(rt, poll_once(group.wait()));

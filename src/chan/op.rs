@@ -22,6 +22,7 @@ use super::hchan::{Core, Hchan, Mirror, Outcome};
 use super::lock::Lock;
 use super::ready::Ready;
 use super::sudog::{State, Sudog, WaitQueue, Who};
+use crate::runtime::wait;
 use crate::runtime::wake::keep;
 use crate::select::word::Word;
 
@@ -520,6 +521,9 @@ impl<T, S: Side> Op<T, S> {
     /// The end of one that is parked, or was and has not been concluded (I3).
     #[inline(never)]
     fn drop_slowly(&mut self) {
+        if self.node.state() == State::Queued {
+            wait::give_up();
+        }
         // SAFETY: an operation that was pinned stays where it is until it is dropped, which is now;
         // one that was not is in no queue.
         unsafe { Pin::new_unchecked(&mut *self) }.dequeue();

@@ -83,6 +83,10 @@ pub fn yield_now() -> impl Future<Output = ()> + Send {
 ///
 /// When awaited outside a goroutine.
 ///
+/// # Cancel safety
+///
+/// None: once it is polled, the goroutine ends at its next wait, also if it was an arm of a select that chose another.
+///
 /// # Examples
 ///
 /// ```

@@ -34,8 +34,8 @@ const PATIENCE: u32 = 50;
 const DEEP_SLEEP_AFTER: Nanos = 1_000_000_000;
 const DEEPEST: Duration = Duration::from_secs(60);
 /// After a sleep of more than this it waits for a `MOMENT` before it takes being woken for more than a moment's work.
-const SELDOM: Nanos = 100_000_000;
-const MOMENT: Duration = Duration::from_millis(1);
+const SELDOM: Nanos = 10_000_000;
+const MOMENT: Duration = Duration::from_micros(200);
 /// How long the poller may go without a turn while all Ps are busy.
 const UNPOLLED: Nanos = 1_000_000;
 /// The same while a P is idle, which may know that there is nothing to wait for.
@@ -146,12 +146,12 @@ impl Sysmon {
             }
             watch.step(sched);
             if deep {
-                // What it was woken for is over soon, most often. Where that comes thick and fast it stays awake.
+                // What it was woken for is over in a moment, most often. Where that comes thick and fast it stays awake.
                 let seldom = now().saturating_sub(at) > SELDOM;
-                if seldom && !is_any_p_busy(sched) && self.doze.rest(MOMENT, false, || false) {
+                if seldom && is_busy(sched) && self.doze.rest(MOMENT, false, || false) {
                     return;
                 }
-                if !seldom || is_busy(sched) {
+                if is_busy(sched) {
                     (delay, quiet, within, busy_at) = (SHORTEST, 0, Duration::MAX, now());
                 }
                 continue;
@@ -273,11 +273,10 @@ fn look_at_poller(sched: &Sched, seen: &mut Seen, at: Nanos) -> Nanos {
 /// that are too many leave the list when somebody meets them there. And where nobody is in the poller, for all threads
 /// that there may be are in blocking calls, timers have only sysmon.
 fn is_busy(sched: &Sched) -> bool {
-    is_any_p_busy(sched) || sched.netpoll.is_free() || sched.netpoll.awake().is_some()
-}
-
-fn is_any_p_busy(sched: &Sched) -> bool {
-    sched.npidle() < sched.nprocs() || sched.all_ps().any(P::is_busy)
+    sched.npidle() < sched.nprocs()
+        || sched.all_ps().any(P::is_busy)
+        || sched.netpoll.is_free()
+        || sched.netpoll.awake().is_some()
 }
 
 /// What is told of hogs.

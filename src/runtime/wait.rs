@@ -146,7 +146,16 @@ pub(crate) fn note(reason: WaitReason, site: &'static Location<'static>) {
     }
 }
 
-/// The same unless something is recorded already: for a future around another.
+/// The current goroutine gives up a wait that it may have recorded in this turn.
+pub(crate) fn give_up() {
+    if RECORDED {
+        if let Some(g) = current::g() {
+            g.begin_turn();
+        }
+    }
+}
+
+/// As `note` unless something is recorded already: for a future around another.
 pub(crate) fn note_around(reason: WaitReason, site: &'static Location<'static>) {
     if RECORDED {
         if let Some(g) = current::g().filter(|g| g.wait().reason().is_none()) {

@@ -18,7 +18,7 @@ mod tests;
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub(crate) use lease::{Lease, Lost};
 pub(crate) use nextp::Nextp;
@@ -31,6 +31,7 @@ use super::{current, sched, slice, tid, wait};
 
 /// One thread of a runtime.
 pub(crate) struct M {
+    me: Weak<M>,
     pub(crate) sched: Arc<Sched>,
     /// The thread's, until it ends.
     pub(crate) tid: AtomicU32,
@@ -112,8 +113,9 @@ pub(crate) fn next_goid() -> u64 {
 
 impl M {
     /// On the thread that it will be.
-    pub(crate) fn new(sched: Arc<Sched>, id: u64, spinning: bool) -> M {
-        M {
+    pub(crate) fn new(sched: Arc<Sched>, id: u64, spinning: bool) -> Arc<M> {
+        Arc::new_cyclic(|me| M {
+            me: me.clone(),
             sched,
             tid: AtomicU32::new(tid::current()),
             id,
@@ -138,7 +140,12 @@ impl M {
             steals: Counter(AtomicU64::new(0)),
             parks: Counter(AtomicU64::new(0)),
             asleep: AtomicBool::new(false),
-        }
+        })
+    }
+
+    /// A share in it, while its thread runs.
+    pub(crate) fn share(&self) -> Option<Arc<M>> {
+        self.me.upgrade()
     }
 
     /// The P that this M owns; in a poll, the one that it owned when it last looked.

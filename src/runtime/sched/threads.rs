@@ -273,7 +273,7 @@ impl Sched {
         let number = threads.numbers.fetch_add(1, Ordering::Relaxed);
         let (sched, id) = (self.arc(), p.map(|p| p.id));
         let started = threads.spawn(format!("{}-{number}", threads.name), move || {
-            let m = Arc::new(M::new(Arc::clone(&sched), number as u64, spinning));
+            let m = M::new(Arc::clone(&sched), number as u64, spinning);
             sched.threads.all().ms.push(Arc::clone(&m));
             wait::refresh_clock();
             slice::be_usual();
@@ -309,12 +309,9 @@ impl Sched {
     /// Sleeps until somebody leaves a P for this M, the runtime stops, or the M is one too many.
     pub(super) fn park(&self, m: &M) -> Parked {
         debug_assert!(m.p().is_none());
-        // SAFETY: threads I1: the M is in an `Arc`, and its thread is in here.
-        let counted = unsafe {
-            Arc::increment_strong_count(m);
-            Arc::from_raw(m)
-        };
-        if self.idle.put_m(counted) {
+        // Its thread holds one, which is in here.
+        let share = m.share().expect("an M that runs");
+        if self.idle.put_m(share) {
             // It may be this one that is woken.
             self.wakep_if_work();
         }
