@@ -37,7 +37,8 @@
 //! | where the value is | what becomes of it |
 //! |---|---|
 //! | in the channel that is the input | it stays there, for who holds another `Receiver` of it |
-//! | taken by a stage, or returned by its function | received from the stage's output, after those before it (of the iterator that a function of [`flat_map`] returned, what has been handed on) |
+//! | taken by a stage, or returned by its function | received from the stage's output, after those before it |
+//! | in an iterator that a function of [`flat_map`] returned | dropped with it |
 //! | in a call of your function that waits | dropped with the call's future |
 //! | in the hands of a stage whose `Stage` is another's input | received from a clone of that `Stage`, if there is one |
 //!

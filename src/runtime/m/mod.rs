@@ -31,6 +31,7 @@ use super::{current, sched, slice, tid, wait};
 
 /// One thread of a runtime.
 pub(crate) struct M {
+    /// Itself.
     me: Weak<M>,
     pub(crate) sched: Arc<Sched>,
     /// The thread's, until it ends.
@@ -75,7 +76,7 @@ pub(crate) struct M {
     asleep: AtomicBool,
 }
 
-// SAFETY: M I1: another thread uses `note`, `nextp`, `lease` and the atomics only.
+// SAFETY: M I1: another thread uses `note`, `nextp`, `lease`, `netlist` and the atomics only.
 unsafe impl Send for M {}
 // SAFETY: as above.
 unsafe impl Sync for M {}

@@ -39,7 +39,9 @@ impl<'a> Blocking<'a> {
         if let Some(p) = m.release() {
             m.sched.handoff(p);
         }
-        m.sched.share_netlist(m);
+        if m.in_netpoll() {
+            m.sched.share_netlist(m);
+        }
         Self {
             m,
             wants_p: !m.in_netpoll(),
