@@ -10,9 +10,9 @@ use std::thread;
 use std::time::Duration;
 
 use common::{FAR, Wakes, eventually, poll, poll_with, run, runtime, thread_name, within};
-use gosched::runtime::goid;
+use gosched::runtime::{Runtime, goid};
 use gosched::time::{Instant, Ticker, Timer, sleep, timeout};
-use gosched::{block_on, chan, go, select, yield_now};
+use gosched::{Context, block_on, chan, go, select, yield_now};
 
 const SOON: Duration = Duration::from_millis(2);
 /// Not yet over after a few steps, however slow the machine is.
@@ -614,4 +614,38 @@ fn a_stop_beside_a_reset_finds_the_timer_active() {
             assert_eq!(stopper.join().unwrap(), 0);
         });
     }
+}
+
+#[test]
+fn a_function_whose_timer_sysmon_fires_runs_on_the_runtime_of_the_timer() {
+    within(|| {
+        // Its P is busy when the time comes, and is not taken away.
+        let rt = Runtime::builder()
+            .procs(1)
+            .thread_name("own")
+            .hog_threshold(Duration::MAX)
+            .build()
+            .unwrap();
+        let names = rt.handle().go(async {
+            let (tx, rx) = std::sync::mpsc::channel();
+            let theirs = tx.clone();
+            let _timer = Timer::after_func(SOON, move || {
+                let _ = theirs.send(thread::current().name().map(str::to_owned));
+            });
+            let (ctx, _cancel) = Context::background().with_timeout(SOON);
+            let _stop = ctx.after_func(move || {
+                let _ = tx.send(thread::current().name().map(str::to_owned));
+            });
+            thread::sleep(10 * SOON);
+            rx
+        });
+        let names = rt.block_on(names).unwrap();
+        for _ in 0..2 {
+            let name = names.recv_timeout(common::PATIENCE).unwrap();
+            assert!(
+                name.as_deref().is_some_and(|name| name.starts_with("own-")),
+                "{name:?}"
+            );
+        }
+    });
 }

@@ -2,8 +2,15 @@
 
 mod common;
 
-use common::{run, runtime, within};
-use gosched::{go, yield_now};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use common::{poll_with, run, runtime, within};
+use gosched::runtime::Runtime;
+use gosched::{chan, go, yield_now};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
@@ -32,6 +39,14 @@ impl Subscriber for Panics {
     }
 }
 
+struct PanicsWhenWoken;
+
+impl Wake for PanicsWhenWoken {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker");
+    }
+}
+
 #[test]
 fn goroutines_and_threads_outlive_a_subscriber_that_panics() {
     tracing::subscriber::set_global_default(Panics).unwrap();
@@ -50,6 +65,23 @@ fn goroutines_and_threads_outlive_a_subscriber_that_panics() {
                 Ok(got) => assert_eq!(got, n),
                 Err(error) => assert!(n == 7 && error.is_panic()),
             }
+        }
+    });
+    // What is told of a waker that panics, and of a hog.
+    let (tx, rx) = chan(1);
+    let mut receive = pin!(rx.recv());
+    let waker = Waker::from(Arc::new(PanicsWhenWoken));
+    assert!(poll_with(receive.as_mut(), &waker).is_pending());
+    assert_eq!(tx.try_send(7), Ok(()));
+    within(|| {
+        let rt = Runtime::builder()
+            .procs(1)
+            .hog_threshold(Duration::from_millis(1))
+            .build()
+            .unwrap();
+        while rt.handle().metrics().retakes() < 3 {
+            let hog = async { thread::sleep(Duration::from_millis(5)) };
+            rt.block_on(rt.handle().go(hog)).unwrap();
         }
     });
     within(|| {

@@ -13,6 +13,7 @@ use super::current;
 use super::g::JoinHandle;
 use super::sched::Sched;
 use super::unpark::Blocked;
+use super::wake::guarded;
 
 /// A scheduler with its threads.
 ///
@@ -188,15 +189,19 @@ impl Runtime {
             sched.shutdown(deadline);
             return;
         }
-        tracing::warn!(
-            target: "gosched",
-            "a Runtime was dropped inside one of its own goroutines: it shuts down in the background"
-        );
+        guarded(|| {
+            tracing::warn!(
+                target: "gosched",
+                "a Runtime was dropped inside one of its own goroutines: it shuts down in the background"
+            );
+        });
         let spawned = std::thread::Builder::new()
             .name("gosched-shutdown".into())
             .spawn(move || sched.shutdown(deadline));
         if let Err(error) = spawned {
-            tracing::error!(target: "gosched", %error, "no thread for the shutdown: the runtime leaks");
+            guarded(|| {
+                tracing::error!(target: "gosched", %error, "no thread for the shutdown: the runtime leaks");
+            });
         }
     }
 }

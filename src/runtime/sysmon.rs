@@ -24,7 +24,7 @@ use super::p::{NEVER, Nanos, P, now};
 use super::sched::{Hog, Sched};
 use super::schedtrace::{Tracer, Wish};
 use super::wake::guarded;
-use super::{slice, tid, wait};
+use super::{current, slice, tid, wait};
 
 const SHORTEST: Duration = Duration::from_micros(20);
 const LONGEST_BUSY: Duration = Duration::from_millis(1);
@@ -111,6 +111,8 @@ impl Sysmon {
                 // Relaxed: a number that others look for.
                 sysmon.tid.store(tid::current(), Ordering::Relaxed);
                 slice::wish_short();
+                // What a timer that it fires starts is started here.
+                let _entered = current::enter(&sched);
                 sysmon.run(&sched);
                 sysmon.tid.store(0, Ordering::Relaxed);
             })

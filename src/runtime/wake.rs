@@ -76,9 +76,10 @@ pub(crate) fn drop_waker(waker: Waker) {
 #[inline]
 pub(crate) fn guarded(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        tracing::error!(target: "gosched", "a waker or timer callback panicked");
-        // A payload that panics in its own drop would go on for ever: it is leaked.
+        // Payloads that panic in their own drop would go on for ever: they are leaked.
         std::mem::forget(payload);
+        let report = || tracing::error!(target: "gosched", "a waker or timer callback panicked");
+        std::mem::forget(catch_unwind(AssertUnwindSafe(report)));
     }
 }
 

@@ -1,5 +1,8 @@
 //! How a program ends.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +23,13 @@ pub(crate) const CASES: &[Case] = &[
         program: panicking,
         check: |case| {
             case.run().ended_with(101).says("main gives up");
+        },
+    },
+    Case {
+        name: "a_waker_that_panics_in_the_driver_ends_the_program_and_is_told",
+        program: woken,
+        check: |case| {
+            case.run().says("a waker panicked in tokio's driver");
         },
     },
 ];
@@ -48,4 +58,21 @@ async fn panicking() {
     start_a_stuck_one().await;
     drop(here);
     panic!("main gives up");
+}
+
+struct PanicsWhenWoken;
+
+impl Wake for PanicsWhenWoken {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker");
+    }
+}
+
+#[gosched::main(procs = 2)]
+async fn woken() {
+    let waker = Waker::from(Arc::new(PanicsWhenWoken));
+    let mut sleep = pin!(tokio::time::sleep(Duration::from_millis(1)));
+    let mut cx = Context::from_waker(&waker);
+    assert!(sleep.as_mut().poll(&mut cx).is_pending());
+    std::future::pending::<()>().await;
 }

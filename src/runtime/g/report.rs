@@ -9,6 +9,7 @@ use super::join::GoId;
 use super::traced;
 use crate::runtime::current;
 use crate::runtime::m::M;
+use crate::runtime::wake::guarded;
 
 /// What is told of a panic, for [`Builder::on_panic`](crate::runtime::Builder::on_panic).
 ///
@@ -116,12 +117,10 @@ pub(super) fn report(header: &Header, payload: &(dyn Any + Send)) {
     // SAFETY: the goroutine is not DONE yet, so its runtime lives (see `Header::sched`).
     let sched = unsafe { &*header.sched() };
     // A subscriber or hook that panics must not take the M down with it.
-    let told = catch_unwind(AssertUnwindSafe(|| {
-        tracing::error!(target: "gosched", "{panic}");
-        match &sched.on_panic {
-            Some(hook) => hook(&panic),
-            None => eprintln!("{panic}"),
-        }
+    guarded(|| tracing::error!(target: "gosched", "{panic}"));
+    let told = catch_unwind(AssertUnwindSafe(|| match &sched.on_panic {
+        Some(hook) => hook(&panic),
+        None => eprintln!("{panic}"),
     }));
     // Nor may the payload of that panic, as it is dropped.
     if let Err(payload) = told {

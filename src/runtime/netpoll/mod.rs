@@ -25,17 +25,18 @@ mod setting;
 
 use std::cell::UnsafeCell;
 use std::future::poll_fn;
-use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
+use std::{io, process};
 
 use self::alarm::Alarm;
 use self::setting::Setting;
 use super::m::M;
 use super::p::{NEVER, Nanos, now};
 use super::sched::Sched;
-use super::{current, wait};
+use super::wait;
 
 /// A busy M turns the poller when nobody has for so long.
 const STALE: Nanos = 100_000;
@@ -83,6 +84,23 @@ unsafe impl Sync for Netpoll {}
 struct Stretches(AtomicU32);
 
 impl Stretches {
+    /// Has the runtime say when its thread goes to sleep and wakes.
+    #[cfg(not(loom))]
+    fn follow(self: &Arc<Self>, builder: &mut tokio::runtime::Builder) {
+        let (ended, begun) = (Arc::clone(self), Arc::clone(self));
+        builder
+            .on_thread_park(move || ended.end())
+            .on_thread_unpark(move || {
+                if let Some(m) = super::current::m() {
+                    begun.begin(&m.sched);
+                }
+            });
+    }
+
+    /// There is no such hook in a model.
+    #[cfg(loom)]
+    fn follow(self: &Arc<Self>, _: &mut tokio::runtime::Builder) {}
+
     fn begin(&self, sched: &Sched) {
         self.become_odd(1);
         sched.sysmon.doze.rouse();
@@ -108,17 +126,10 @@ impl Stretches {
 impl Netpoll {
     pub(crate) fn new(library_threads: usize) -> io::Result<Netpoll> {
         let stretches = Arc::new(Stretches::default());
-        let (ended, begun) = (stretches.clone(), stretches.clone());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .event_interval(EVENT_INTERVAL)
-            .on_thread_park(move || ended.end())
-            .on_thread_unpark(move || {
-                if let Some(m) = current::m() {
-                    begun.begin(&m.sched);
-                }
-            })
-            .build()?;
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().event_interval(EVENT_INTERVAL);
+        stretches.follow(&mut builder);
+        let runtime = builder.build()?;
         let library = match library_threads {
             0 => None,
             n => Some(
@@ -259,7 +270,7 @@ impl Netpoll {
                 Poll::Pending
             });
             self.stretches.begin(&m.sched);
-            m.with_netpoll(|| runtime.block_on(once));
+            m.with_netpoll(|| or_abort(|| runtime.block_on(once)));
             self.stretches.end();
         }
         self.turned();
@@ -286,7 +297,7 @@ impl Netpoll {
             self.stretches.begin(&m.sched);
             m.with_netpoll(|| {
                 m.fall_asleep();
-                runtime.block_on(self.sleep(m, &earliest));
+                or_abort(|| runtime.block_on(self.sleep(m, &earliest)));
                 m.wake_up();
                 self.setting.wake_up();
                 let next = earliest();
@@ -405,6 +416,15 @@ impl Netpoll {
                 runtime.shutdown_background();
             }
         }
+    }
+}
+
+/// Runs a turn of tokio's. A waker that panics in the driver takes it along, and without it nobody would ever be woken
+/// again: that is told, at least.
+fn or_abort(turn: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(turn)).is_err() {
+        eprintln!("gosched: a waker panicked in tokio's driver, which does not survive that");
+        process::abort();
     }
 }
 

@@ -16,6 +16,7 @@ use super::{Config, Sched};
 use crate::runtime::limiter::Limiter;
 use crate::runtime::m::M;
 use crate::runtime::p::{Nanos, P, now};
+use crate::runtime::wake::guarded;
 use crate::runtime::{slice, wait};
 
 /// How long nobody tries again after a thread could not be started: sysmon would ask each time it looks.
@@ -266,7 +267,9 @@ impl Sched {
         if threads.count.fetch_add(1, Ordering::Relaxed) >= threads.max {
             threads.count.fetch_sub(1, Ordering::Relaxed);
             if !threads.warned.swap(true, Ordering::Relaxed) {
-                tracing::warn!(target: "gosched", max = threads.max, "max_threads is reached");
+                guarded(|| {
+                    tracing::warn!(target: "gosched", max = threads.max, "max_threads is reached");
+                });
             }
             return Err(io::Error::other("max_threads is reached"));
         }
@@ -295,12 +298,14 @@ impl Sched {
             threads.count.fetch_sub(1, Ordering::Relaxed);
             threads.failed_at.store(now(), Ordering::Relaxed);
             if let Some(unreported) = threads.failures.pass() {
-                tracing::error!(
-                    target: "gosched",
-                    %error,
-                    unreported,
-                    "no thread could be started for a P"
-                );
+                guarded(|| {
+                    tracing::error!(
+                        target: "gosched",
+                        %error,
+                        unreported,
+                        "no thread could be started for a P"
+                    );
+                });
             }
         }
         started
