@@ -619,9 +619,10 @@ fn a_stop_beside_a_reset_finds_the_timer_active() {
 #[test]
 fn a_function_whose_timer_sysmon_fires_runs_on_the_runtime_of_the_timer() {
     within(|| {
-        // Its P is busy when the time comes, and is not taken away.
+        // Its P is busy when the time comes and is not taken away, and no other thread is in the poller.
         let rt = Runtime::builder()
             .procs(1)
+            .max_threads(1)
             .thread_name("own")
             .hog_threshold(Duration::MAX)
             .build()
