@@ -106,6 +106,14 @@ impl Counter {
 const GOID_BATCH: u64 = 16;
 static NEXT_GOID: AtomicU64 = AtomicU64::new(1);
 
+/// What the first M of the process would do, where that takes no time: with more than one thread in the process the
+/// system needs some 10 ms for it, in which no goroutine of that M would run.
+pub(crate) fn prepare() {
+    if tid::all().is_some_and(|all| all.len() == 1) {
+        barrier::prepare();
+    }
+}
+
 /// A number for a goroutine that is started outside any M.
 pub(crate) fn next_goid() -> u64 {
     // Relaxed: uniqueness is all.

@@ -124,6 +124,7 @@ impl Sched {
             let _ = slot.set(Box::new(P::new(id, config.virtual_time.is_some())));
         }
         let netpoll = Netpoll::new(config.library_threads)?;
+        super::m::prepare();
         let sched = Arc::new_cyclic(|this| Sched {
             this: this.clone(),
             ps: ps.into_boxed_slice(),
