@@ -34,7 +34,7 @@ fn the_constants_of_the_scheduler_are_those_of_the_chapter() {
         );
         compared += 1;
     }
-    assert_eq!(compared, 20);
+    assert_eq!(compared, 21);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{eventually, run, runtime, within};
 use gosched::runtime::{Runtime, block_in_place, gomaxprocs};
@@ -494,5 +494,38 @@ fn eight_goroutines_in_short_system_calls_on_two_ps_all_come_to_their_end() {
         for handle in handles {
             handle.await.unwrap();
         }
+    });
+}
+
+#[test]
+fn those_who_wake_each_other_get_their_share_of_a_p_beside_those_who_compute() {
+    within(|| {
+        let rt = runtime(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let computed = rt.handle().go({
+            let stop = stop.clone();
+            async move {
+                let rounds = ping_pong(&stop);
+                let computers = [(); 2].map(|()| {
+                    go(async {
+                        for _ in 0..100 {
+                            let start = Instant::now();
+                            while start.elapsed() < Duration::from_millis(1) {
+                                std::hint::spin_loop();
+                            }
+                            yield_now().await;
+                        }
+                    })
+                });
+                for computer in computers {
+                    computer.await.unwrap();
+                }
+                stop.store(true, SeqCst);
+                rounds.load(SeqCst)
+            }
+        });
+        // Sixteen turns for two of the others would make 800.
+        let rounds = rt.block_on(computed).unwrap();
+        assert!(rounds > 2_400, "{rounds}");
     });
 }

@@ -37,6 +37,9 @@ pub(crate) struct P {
     tick: AtomicU32,
     /// Consecutive turns out of `runnext`.
     pub(crate) next_runs: Cell<u32>,
+    /// Until when they may hold off others, if somebody has looked; and when others got their turn at last.
+    pub(crate) chain_until: Cell<Option<Nanos>>,
+    pub(crate) chain_broken: Cell<Nanos>,
     /// Set by sysmon when the running slice is over, cleared by the owner; carries no data.
     preempt: AtomicBool,
     /// Set by others for the owner: look at the global queue and the poller next. Carries no data.
@@ -63,6 +66,8 @@ impl P {
             timers: TimerHeap::acquire(virtual_time),
             tick: AtomicU32::new(0),
             next_runs: Cell::new(0),
+            chain_until: Cell::new(None),
+            chain_broken: Cell::new(0),
             preempt: AtomicBool::new(false),
             attend: AtomicBool::new(false),
             owner: AtomicPtr::new(ptr::null_mut()),

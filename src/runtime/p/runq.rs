@@ -186,12 +186,6 @@ impl<T> Local<'_, T> {
         }
     }
 
-    /// True when the ring holds something (`runnext` aside).
-    #[inline]
-    pub(crate) fn ring_is_empty(&self) -> bool {
-        self.0.steal().ring_is_empty()
-    }
-
     /// Steals half of `victim`'s ring, into this ring; returns the youngest of it, to be run.
     pub(crate) fn steal_from(&self, victim: &Steal<'_, T>) -> Option<*mut T> {
         debug_assert!(!ptr::eq(self.0, victim.0));

@@ -9,6 +9,7 @@
 //! `runnext`, and a chain of `runnext` turns ends when it holds off others. And a thief leaves a
 //! P that gets on with its ring alone for a while: Go does so with `runnext` alone.
 
+use std::ops::Range;
 use std::ptr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,8 +27,12 @@ const GLOBAL_EVERY: u32 = 61;
 const TIMERS_EVERY: u32 = 8;
 /// After so many turns all that is done regularly has come round.
 pub(crate) const ROUND: u32 = GLOBAL_EVERY * TIMERS_EVERY;
-/// Consecutive turns out of `runnext` while the ring or the global queue holds work.
+/// Consecutive turns out of `runnext` while the ring or the global queue holds work, before somebody looks for how long
+/// that has gone on.
 const NEXT_RUNS: u32 = 16;
+/// How long it may: as long as a turn of those who wait has taken of late, and so long at least and at the most. Those who
+/// wake each other for next to no work would come to nothing beside those who compute for a millisecond in each turn.
+const CHAIN: Range<p::Nanos> = 20_000..1_000_000;
 /// The most that one visit takes from the global queue: half a ring.
 const BATCH: usize = p::runq::CAPACITY / 2;
 /// Of a thief, before it gives up.
@@ -148,7 +153,8 @@ impl Sched {
                 return next;
             }
             p.next_runs.set(0);
-            if local.ring_is_empty() && self.injector.len() == 0 {
+            let others = p.runq.steal().ring_len();
+            if others + self.injector.len() == 0 || self.chain_goes_on(p, others) {
                 return next;
             }
             if let Some(next) = next {
@@ -160,10 +166,33 @@ impl Sched {
         }
         if let Some(g) = local.pop() {
             p.next_runs.set(0);
+            p.chain_until.set(None);
             // SAFETY: as above.
             return unsafe { G::from_ptr(g) };
         }
         self.take_global(p)
+    }
+
+    /// Whether a chain of `runnext` that holds off so many others, at least, may do so for a while yet.
+    #[cold]
+    fn chain_goes_on(&self, p: &P, others: usize) -> bool {
+        // Where time is virtual the order of turns must not depend on the real one.
+        if self.clock.is_some() {
+            return false;
+        }
+        let now = p::now();
+        let Some(until) = p.chain_until.get() else {
+            let turn = now.saturating_sub(p.chain_broken.get()) / (others as p::Nanos + 1);
+            p.chain_until
+                .set(Some(now + turn.clamp(CHAIN.start, CHAIN.end)));
+            return true;
+        };
+        if now < until {
+            return true;
+        }
+        p.chain_until.set(None);
+        p.chain_broken.set(now);
+        false
     }
 
     /// A batch of the global queue: this P's share, at most half a ring.
