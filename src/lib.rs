@@ -81,4 +81,4 @@ pub use chan::chan;
 #[doc(inline)]
 pub use context::Context;
 #[doc(inline)]
-pub use runtime::{JoinError, JoinHandle, block_on, go, yield_now};
+pub use runtime::{GoId, JoinError, JoinHandle, block_on, go, yield_now};

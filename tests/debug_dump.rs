@@ -84,6 +84,15 @@ fn each_wait_is_told_in_gos_words_with_its_line() {
         waits!(rt, "select", async {
             select! { _ = inner.1.recv() => {}, _ = time::after(FAR) => {} }
         });
+        // One operation is that operation, as in Go.
+        let lone = chan::<u8>(0);
+        waits!(rt, "chan receive", async {
+            select! { _ = lone.1.recv() => {} }
+        });
+        let lone = chan::<u8>(0);
+        waits!(rt, "chan send", async {
+            select! { _ = lone.0.send(1) => {} }
+        });
         waits!(rt, "select (no cases)", Select::<()>::new());
         drop(tx);
     });

@@ -9,7 +9,7 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::{panic_of, run, runtime, within};
+use common::{run, runtime, within};
 use gosched::debug::GoroutineState;
 use gosched::runtime::{DeadlockPolicy, Runtime, block_in_place, goid, gomaxprocs};
 use gosched::time::{Instant, sleep};
@@ -289,18 +289,19 @@ fn block_on_works_inside_a_blocking_section() {
 }
 
 #[test]
-fn block_on_inside_a_goroutine_is_refused_and_says_what_to_do() {
+fn block_on_inside_a_goroutine_hands_the_p_off() {
     run(1, async {
-        let message = panic_of(|| block_on(async { 7 }));
-        assert_eq!(
-            message,
-            "block_on inside a goroutine would block its P: use .await, or wrap the call in \
-             runtime::block_in_place"
-        );
+        // On the only P, which others need for it.
+        let (tx, rx) = chan(0);
+        drop(go(async move { tx.send(7).await }));
+        assert_eq!(block_on(async { rx.recv().await }), Some(7));
+        assert_eq!(block_on(go(async { 8 })).unwrap(), 8);
+        // On another runtime, and in there once more.
         let other = runtime(1);
-        assert_eq!(panic_of(|| other.block_on(async {})), message);
+        let nested = async { block_on(async { go(async { 9 }).await.unwrap() }) };
+        assert_eq!(other.block_on(nested), 9);
         block_in_place(|| drop(other));
-        assert_eq!(go(async { 7 }).await.unwrap(), 7, "nothing was blocked");
+        assert_eq!(go(async { 10 }).await.unwrap(), 10);
     });
 }
 

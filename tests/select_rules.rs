@@ -98,6 +98,53 @@ fn biased_takes_the_first_ready_arm_in_the_order_of_the_source() {
 }
 
 #[test]
+fn biased_a_context_that_is_done_wins_over_a_value_that_came_meanwhile_and_leaves_it_there() {
+    for capacity in [0, 1] {
+        let (tx, rx) = chan(capacity);
+        let (ctx, cancel) = gosched::Context::background().with_cancel();
+        let mut select = pin!(async {
+            gosched::select! {
+                biased;
+                () = ctx.done() => None,
+                v = rx.recv() => Some(v),
+            }
+        });
+        assert!(poll(select.as_mut()).is_pending());
+        cancel.cancel();
+        assert_eq!(tx.try_send(7), Ok(()));
+        assert_eq!(poll(select.as_mut()), Poll::Ready(None));
+        assert_eq!(rx.try_recv(), Ok(7));
+
+        // The other way round it comes after the value; and a channel found closed is no value.
+        let (ctx, cancel) = gosched::Context::background().with_cancel();
+        let value_first = || async {
+            gosched::select! {
+                biased;
+                v = rx.recv() => Some(v),
+                () = ctx.done() => None,
+            }
+        };
+        let mut select = pin!(value_first());
+        assert!(poll(select.as_mut()).is_pending());
+        cancel.cancel();
+        assert_eq!(tx.try_send(8), Ok(()));
+        assert_eq!(poll(select.as_mut()), Poll::Ready(Some(Some(8))));
+        let (ctx, cancel) = gosched::Context::background().with_cancel();
+        let mut select = pin!(async {
+            gosched::select! {
+                biased;
+                () = ctx.done() => true,
+                _ = rx.recv() => false,
+            }
+        });
+        assert!(poll(select.as_mut()).is_pending());
+        tx.close();
+        cancel.cancel();
+        assert_eq!(poll(select.as_mut()), Poll::Ready(true));
+    }
+}
+
+#[test]
 fn biased_looks_from_the_top_when_it_is_polled_again() {
     for also_channel in [true, false].repeat(50) {
         let (tx, rx) = chan(1);

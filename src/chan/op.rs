@@ -197,6 +197,15 @@ impl<T, S: Side> Op<T, S> {
         matches!(self.node.state(), State::Served | State::Closed)
     }
 
+    /// Whether a counterpart has ended it in a way that its drop undoes: a value received goes back (I3), and to have found
+    /// the channel closed leaves nothing behind.
+    pub(crate) fn can_return(&self) -> bool {
+        match self.node.state() {
+            State::Served => S::RECEIVES,
+            state => state == State::Closed,
+        }
+    }
+
     /// Takes what is left in the slot, once the operation has ended or has not begun.
     ///
     /// # Panics

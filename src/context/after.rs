@@ -68,12 +68,15 @@ impl Context {
     /// assert!(!stop.stop());
     /// ```
     #[track_caller]
-    pub fn after_func<F>(&self, function: F) -> StopFunc
+    pub fn after_func<F, R>(&self, function: F) -> StopFunc
     where
-        F: FnOnce() + Send + 'static,
+        F: FnOnce() -> R + Send + 'static,
     {
+        let call = move || {
+            function();
+        };
         let after = Arc::new(AfterFn {
-            slot: Mutex::new(Some(Box::new(function))),
+            slot: Mutex::new(Some(Box::new(call))),
             site: Location::caller(),
         });
         let base = self.node.base();

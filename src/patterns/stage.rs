@@ -20,6 +20,7 @@ use pin_project::pin_project;
 use super::crew::{Owner, Rest};
 use crate::chan::op::{Op, Receiving};
 use crate::chan::{IntoStream, Receiver, Recv};
+use crate::runtime::wait::WaitReason;
 use crate::select::{__private::SelectCase, ChanArm, ChanOp};
 
 /// A running stage of a pipeline, by its output.
@@ -217,6 +218,8 @@ impl<T> ChanOp for StageRecv<'_, T> {
     type Value = T;
     type Side = Receiving;
     type Output = Option<T>;
+    const WAITS: WaitReason = Recv::<T>::WAITS;
+    const WAITS_NIL: WaitReason = Recv::<T>::WAITS_NIL;
 
     #[inline]
     fn op(self: Pin<&mut Self>) -> Pin<&mut Op<T, Receiving>> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::builder::Builder;
 use super::current;
 use super::g::JoinHandle;
-use super::sched::Sched;
+use super::sched::{self, Sched};
 use super::unpark::Blocked;
 use super::wake::guarded;
 
@@ -134,8 +134,8 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// When called inside a goroutine, whose P it would block: `.await` there, or wrap the call in
-    /// [`block_in_place`](super::block_in_place). A panic of `f` goes through.
+    /// In a task of `tokio::spawn` on the poller (see [`library_threads`](super::Builder::library_threads)), for which `f`
+    /// might wait. A panic of `f` goes through.
     ///
     /// # Examples
     ///
@@ -349,7 +349,8 @@ pub(crate) fn sched_or_default() -> Arc<Sched> {
 }
 
 /// Runs `f` to its end on the calling thread, on the runtime that it works for, else on the default
-/// runtime, which starts on first use.
+/// runtime, which starts on first use. Inside a goroutine its P is handed off first, as by
+/// [`block_in_place`](super::block_in_place); `.await` takes no thread.
 ///
 /// # Panics
 ///
@@ -373,11 +374,9 @@ fn block_on_sched<F: Future>(sched: &Arc<Sched>, f: F) -> F::Output {
             "block_on inside a task of tokio::spawn would block the poller, which it may wait for: use .await, or \
              Builder::library_threads"
         );
-        assert!(
-            m.blocking.get() > 0,
-            "block_on inside a goroutine would block its P: use .await, or wrap the call in \
-             runtime::block_in_place"
-        );
+        if m.blocking.get() == 0 {
+            return sched::block_in_place(|| block_on_sched(sched, f));
+        }
     }
     let _entered = current::enter(sched);
     let _tokio = sched.netpoll.enter();

@@ -1,8 +1,8 @@
 //! SIGQUIT under `#[gosched::main]`: the dump of all goroutines on stderr, and exit status 2, as in Go.
 //!
 //! The handler only writes a byte; a thread of its own does the rest, so that it works also when every other
-//! thread is stuck. A disposition that is not the default is left alone, and so is the signal when somebody
-//! else has taken it over since.
+//! thread is stuck. A handler that is there already is left alone, and so is the signal when somebody else has taken it
+//! over since.
 
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -50,7 +50,8 @@ pub(super) fn tid() -> Tid {
 pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if disposition() != Some(libc::SIG_DFL) {
+        // A program that a shell starts in the background has it ignored; Go does not mind either.
+        if !matches!(disposition(), Some(libc::SIG_DFL | libc::SIG_IGN)) {
             return;
         }
         if let Err(error) = try_install() {

@@ -24,7 +24,7 @@ pub(crate) const RECORDED: bool = !cfg!(gosched_no_dump);
 /// Why a goroutine is parked; the text is Go's where Go has the reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub(crate) enum WaitReason {
+pub enum WaitReason {
     ChanReceive = 1,
     ChanSend,
     ChanReceiveNil,

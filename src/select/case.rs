@@ -8,7 +8,8 @@
 //!
 //! 1. While a case lives, the lock that it names lives.
 //! 2. A case that was enqueued leaves the queue, and the select's word, in `dequeue` or in its drop.
-//! 3. At most one case of a select ends, by `attempt`, `attempt_locked`, `poll`, or a counterpart.
+//! 3. At most one case of a select ends, by `attempt`, `attempt_locked`, `poll`, or a counterpart; or a second one
+//!    instead of one that a counterpart has served and that can return that.
 //! 4. `Case` is sealed: the engine's unsafe code relies on what stands here.
 //! 5. No method takes `&self`: a future that borrows from itself may be in it, which a shared reference to the whole
 //!    would be an alias of.
@@ -22,6 +23,7 @@ use super::future_arm::FutureArm;
 use super::word::Word;
 use crate::chan::lock::Lock;
 use crate::chan::ready::Ready;
+use crate::runtime::wait::WaitReason;
 
 /// What sort of arm it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,11 @@ pub trait Case: sealed::Sealed {
         None
     }
 
+    /// What a goroutine waits for whose select has only this arm, and where; `None` = for a select.
+    fn alone(self: Pin<&mut Self>) -> Option<WaitReason> {
+        None
+    }
+
     /// The first look: `kind`, then `attempt` or `poll`, or a look that takes less than a poll.
     fn enter(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Look;
 
@@ -86,6 +93,11 @@ pub trait Case: sealed::Sealed {
         place: Option<(NonNull<Word>, u32)>,
     ) -> bool {
         let _ = (ready, place);
+        false
+    }
+
+    /// `Chan`: whether what a counterpart has done can be undone.
+    fn can_return(self: Pin<&mut Self>) -> bool {
         false
     }
 

@@ -20,6 +20,7 @@ use crate::chan::lock::Lock;
 use crate::chan::op::{Op, Receiving, Sending, Side};
 use crate::chan::ready::Ready;
 use crate::chan::{Recv, SendError, SendFrom, SendFuture};
+use crate::runtime::wait::WaitReason;
 
 /// A future on a channel, as an arm uses it.
 pub trait ChanOp {
@@ -29,6 +30,10 @@ pub trait ChanOp {
     type Side: Side;
     /// What the future yields.
     type Output;
+    /// What a goroutine waits for that awaits it; and where there is no channel.
+    const WAITS: WaitReason;
+    /// See above.
+    const WAITS_NIL: WaitReason;
 
     /// The operation inside.
     fn op(self: Pin<&mut Self>) -> Pin<&mut Op<Self::Value, Self::Side>>;
@@ -39,11 +44,13 @@ pub trait ChanOp {
 }
 
 macro_rules! chan_op {
-    ($future:ident, $side:ident, $output:ty, $renew:expr) => {
+    ($future:ident, $side:ident, $output:ty, $waits:ident, $waits_nil:ident, $renew:expr) => {
         impl<T> ChanOp for $future<'_, T> {
             type Value = T;
             type Side = $side;
             type Output = $output;
+            const WAITS: WaitReason = WaitReason::$waits;
+            const WAITS_NIL: WaitReason = WaitReason::$waits_nil;
 
             #[inline]
             fn op(self: Pin<&mut Self>) -> Pin<&mut Op<T, $side>> {
@@ -70,9 +77,30 @@ macro_rules! chan_op {
     };
 }
 
-chan_op!(Recv, Receiving, Option<T>, Recv::renew);
-chan_op!(SendFuture, Sending, Result<(), SendError<T>>, SendFuture::renew);
-chan_op!(SendFrom, Sending, Result<(), SendError<T>>, |send| send);
+chan_op!(
+    Recv,
+    Receiving,
+    Option<T>,
+    ChanReceive,
+    ChanReceiveNil,
+    Recv::renew
+);
+chan_op!(
+    SendFuture,
+    Sending,
+    Result<(), SendError<T>>,
+    ChanSend,
+    ChanSendNil,
+    SendFuture::renew
+);
+chan_op!(
+    SendFrom,
+    Sending,
+    Result<(), SendError<T>>,
+    ChanSend,
+    ChanSendNil,
+    |send| send
+);
 
 /// An arm around one of these; `None` where it is switched off.
 #[pin_project]
@@ -117,6 +145,14 @@ impl<O: ChanOp> Case for ChanArm<O> {
             .and_then(|future| future.op_ref().lock())
     }
 
+    fn alone(self: Pin<&mut Self>) -> Option<WaitReason> {
+        let nil = match self.sort() {
+            Kind::Off => return None,
+            sort => sort == Kind::Nil,
+        };
+        Some(if nil { O::WAITS_NIL } else { O::WAITS })
+    }
+
     #[inline]
     fn enter(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Look {
         let Some(op) = self.op() else {
@@ -146,6 +182,11 @@ impl<O: ChanOp> Case for ChanArm<O> {
         // SAFETY: passed on.
         self.op()
             .is_some_and(|op| unsafe { op.attempt_locked(ready, place) })
+    }
+
+    fn can_return(self: Pin<&mut Self>) -> bool {
+        // By the drop of the arm.
+        self.op().is_some_and(|op| op.can_return())
     }
 
     #[inline]

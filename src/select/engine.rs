@@ -291,7 +291,7 @@ impl Selector {
         match chosen {
             Some(index) => Poll::Ready(index),
             None => {
-                self.note();
+                self.note(cases);
                 Poll::Pending
             }
         }
@@ -309,18 +309,20 @@ impl Selector {
         self.look_locked(cases, &mut locks, Then::Nothing)
     }
 
-    /// Says what the goroutine waits for.
+    /// Says what the goroutine waits for. A select of one operation is that operation, as in Go.
     #[inline]
-    fn note(&self) {
+    fn note<C: Cases + ?Sized>(&self, cases: &mut C) {
+        let alone = match cases.len() {
+            1 => cases.at(0).alone(),
+            _ => None,
+        };
         let none = self.census.get().0 == 0;
-        wait::note(
-            if none {
-                WaitReason::SelectNoCases
-            } else {
-                WaitReason::Select
-            },
-            self.site,
-        );
+        let reason = if none {
+            WaitReason::SelectNoCases
+        } else {
+            alone.unwrap_or(WaitReason::Select)
+        };
+        wait::note(reason, self.site);
     }
 
     /// Pass 2, and what comes before a wait.
@@ -386,7 +388,8 @@ impl Selector {
     /// Polled again while parked.
     fn resume<C: Cases + ?Sized>(&self, cases: &mut C, cx: &mut Context<'_>) -> Option<usize> {
         if let Some(index) = self.word.chosen() {
-            return Some(self.conclude(cases, index));
+            let first = self.preferred(cases, index, cx).unwrap_or(index);
+            return Some(self.conclude(cases, first));
         }
         let census = self.census.get();
         // Certain, for the kept waker was in the word just now, when `cx` was there.
@@ -415,6 +418,21 @@ impl Selector {
         let mut locks = LockSet::of(cases);
         let index = self.look_locked(cases, &mut locks, Then::Sleep)?;
         Some(self.conclude(cases, index))
+    }
+
+    /// Of a biased select that a counterpart has served in one arm: an arm before it that is ready, too. A value that was
+    /// received goes back, as from a receive that is dropped; one that was sent cannot.
+    fn preferred<C: Cases + ?Sized>(
+        &self,
+        cases: &mut C,
+        served: usize,
+        cx: &mut Context<'_>,
+    ) -> Option<usize> {
+        if !(self.biased && self.census.get().has(Census::LEVELS) && cases.at(served).can_return())
+        {
+            return None;
+        }
+        (0..served).find(|&index| cases.at(index).kind() == Kind::Level && cases.at(index).poll(cx))
     }
 
     /// Polls what can be polled without leaving the queues' service.

@@ -1,7 +1,7 @@
 //! `timeout`: a future with a time limit.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -35,9 +35,9 @@ use crate::runtime::coop;
 /// assert!(timeout(Duration::from_millis(1), never).await.is_err());
 /// # });
 /// ```
-pub fn timeout<F: Future>(d: Duration, future: F) -> Timeout<F> {
+pub fn timeout<F: IntoFuture>(d: Duration, future: F) -> Timeout<F::IntoFuture> {
     Timeout {
-        future,
+        future: future.into_future(),
         alarm: Alarm::new(deadline(d)),
     }
 }

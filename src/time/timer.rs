@@ -134,13 +134,16 @@ impl Timer {
     /// # });
     /// ```
     #[track_caller]
-    pub fn after_func<F>(d: Duration, f: F) -> Timer
+    pub fn after_func<F, R>(d: Duration, mut f: F) -> Timer
     where
-        F: FnMut() + Send + 'static,
+        F: FnMut() -> R + Send + 'static,
     {
+        let call = move || {
+            f();
+        };
         let func = Arc::new(Func {
             calls: Mutex::new(Calls {
-                f: Some(Box::new(f)),
+                f: Some(Box::new(call)),
                 owed: 0,
             }),
             site: Location::caller(),

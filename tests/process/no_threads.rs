@@ -56,7 +56,7 @@ fn starved() {
         .into_iter()
         .map(|worker| rt.block_on(worker).unwrap())
         .sum();
-    assert_eq!(sum, (0..40).sum());
+    assert_eq!(sum, (0..40).sum::<u32>());
     let seconds = start.elapsed().as_secs() as usize;
     let told = TOLD.load(SeqCst);
     assert!(told >= 1, "it was not so");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gosched::{chan, go, yield_now};
 
-use super::{Case, Outcome, wait};
+use super::{Case, Outcome, PATIENCE, wait};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -30,11 +30,11 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
-        name: "sigquit_that_was_ignored_from_the_start_stays_ignored",
+        name: "sigquit_that_was_ignored_from_the_start_shows_the_goroutines_all_the_same",
         program: ignoring,
         check: |case| {
             let outcome = quit_when_ready(case);
-            outcome.ended_with(0).is_silent_on("SIGQUIT");
+            outcome.ended_with(2).says("SIGQUIT: quit");
         },
     },
     Case {
@@ -105,14 +105,14 @@ async fn stuck() {
 fn ignoring() {
     // SAFETY: to ignore a signal needs no handler.
     unsafe { libc::signal(libc::SIGQUIT, libc::SIG_IGN) };
-    short();
+    patient();
 }
 
-/// Ends by itself, after the signal has come.
+/// Does not end before the signal has come.
 #[gosched::main]
-async fn short() {
+async fn patient() {
     ready();
-    gosched::time::sleep(Duration::from_millis(300)).await;
+    gosched::time::sleep(PATIENCE).await;
 }
 
 #[gosched::main]

@@ -83,6 +83,8 @@ pub(super) struct Vtable {
     take_output: unsafe fn(G, *mut ()),
     pub(super) layout: std::alloc::Layout,
     frame: usize,
+    /// Whether the drop of a result may run code of the user's.
+    drops_output: bool,
     /// Of a goroutine that is followed: see `traced`.
     pub(super) spans: Option<traced::Place>,
 }
@@ -97,6 +99,7 @@ impl<F: Future> Typed<F> {
         take_output: take_output::<F>,
         layout: std::alloc::Layout::new::<Cell<F>>(),
         frame: size_of::<F>(),
+        drops_output: needs_drop::<F::Output>(),
         spans: None,
     };
 
@@ -337,6 +340,15 @@ impl G {
     pub(super) unsafe fn cancel(self) {
         // SAFETY: cell I1 and I3.
         unsafe { (self.header().vtable().cancel)(self) }
+    }
+
+    /// Whether the drop of its result may run code of the user's, which may take long.
+    ///
+    /// # Safety
+    /// cell I1.
+    pub(super) unsafe fn drops_output(self) -> bool {
+        // SAFETY: cell I1 and I3.
+        unsafe { self.header().vtable().drops_output }
     }
 
     /// Drops the result; a panic in its `Drop` is caught.

@@ -22,7 +22,7 @@ pub(crate) enum Turn {
 
 /// Who runs a turn.
 pub(crate) trait Runner {
-    /// Runs what is the user's in it: the poll, or the drop of the future.
+    /// Runs what is the user's in it: the poll, the drop of the future, or that of a result.
     fn leased<R>(&self, user: impl FnOnce() -> R) -> R;
 
     /// The same for the poll; and how many of the goroutine's wakers were kept in it and are yet to be
@@ -76,7 +76,7 @@ pub(crate) unsafe fn run(g: G, m: &impl Runner) -> Turn {
         }
         if header.state.is_sole_owner() {
             // Nobody joins, nobody can wake: no need to tell anyone that it is over.
-            g.drop_output();
+            drop_output(g, m);
             header.state.set_dead();
             alloc::free(g);
             m.count_end();
@@ -85,7 +85,7 @@ pub(crate) unsafe fn run(g: G, m: &impl Runner) -> Turn {
         m.count_end();
         let completed = header.state.complete();
         if !completed.join_interest {
-            g.drop_output();
+            drop_output(g, m);
         } else if completed.join_waker {
             // state I5: JOIN_WAKER was set and DONE is: the slot is read-only now.
             if let Some(waker) = &*g.join_waker() {
@@ -96,6 +96,22 @@ pub(crate) unsafe fn run(g: G, m: &impl Runner) -> Turn {
             alloc::free(g);
         }
         Turn::Over
+    }
+}
+
+/// Drops the result of a goroutine for which nobody waits.
+///
+/// # Safety
+/// As for `G::drop_output`.
+#[inline]
+unsafe fn drop_output(g: G, m: &impl Runner) {
+    // SAFETY: passed on.
+    unsafe {
+        if g.drops_output() {
+            m.leased(|| g.drop_output());
+        } else {
+            g.drop_output();
+        }
     }
 }
 

@@ -114,8 +114,12 @@ pub(crate) fn find_runnable(sched: &Sched, m: &M) -> Option<G> {
         }
     };
     if m.spinning.replace(false) && sched.idle.stop_spinning() {
-        // The last spinner found work: there may be more, so another M takes over the search.
-        sched.wakep();
+        // The last spinner found work: where there may be more another M takes over the search, or blocks in the poller.
+        if sched.netpoll.is_free() {
+            sched.wakep();
+        } else {
+            sched.wakep_if_work();
+        }
     }
     Some(g)
 }
