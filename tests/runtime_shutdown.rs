@@ -3,15 +3,15 @@
 mod common;
 
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use common::{Census, FAR, eventually, run, runtime, within};
-use gosched::runtime::block_in_place;
+use gosched::runtime::{Runtime, block_in_place};
 use gosched::time::{Instant, sleep};
-use gosched::{chan, go, yield_now};
+use gosched::{block_on, chan, go, yield_now};
 
 #[test]
 fn the_end_drops_every_pending_future() {
@@ -287,4 +287,90 @@ fn timers_of_a_runtime_that_ended_still_fire() {
     drop(rt);
     futures::executor::block_on(armed);
     assert!(start.elapsed() >= Duration::from_millis(20));
+}
+
+#[test]
+fn a_shutdown_that_runs_out_of_time_still_ends_whatever_is_queued() {
+    for procs in [1, 2] {
+        within(move || {
+            let census = Census::default();
+            let rt = Runtime::builder()
+                .procs(procs)
+                .hog_threshold(Duration::MAX)
+                .build()
+                .unwrap();
+            let (open, gate) = mpsc::channel::<()>();
+            let gate = Arc::new(Mutex::new(gate));
+            let (started, all_started) = mpsc::channel();
+            let mut handles: Vec<_> = (0..procs)
+                .map(|_| {
+                    let (value, gate, started) = (census.value(), gate.clone(), started.clone());
+                    rt.handle().go(async move {
+                        let _value = value;
+                        started.send(()).unwrap();
+                        let _ = gate.lock().unwrap().recv();
+                        std::future::pending::<()>().await;
+                    })
+                })
+                .collect();
+            for _ in 0..procs {
+                all_started.recv().unwrap();
+            }
+            // Behind them.
+            let value = census.value();
+            handles.push(rt.handle().go(async move { drop(value) }));
+            let handle = rt.handle();
+            rt.shutdown_timeout(Duration::from_millis(5));
+            drop(open);
+            for one in handles {
+                assert!(block_on(one).unwrap_err().is_cancelled());
+            }
+            assert_eq!(census.dropped(), procs + 1);
+            eventually("the threads have ended", || handle.metrics().threads() == 0);
+            assert_eq!(handle.num_goroutine(), 0);
+        });
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_runtime_had_open_is_closed_also_when_its_shutdown_ran_out_of_time() {
+    within(|| {
+        let census = Census::default();
+        let rt = runtime(1);
+        let (open, gate) = mpsc::channel::<()>();
+        let (started, is_started) = mpsc::channel();
+        let value = census.value();
+        let stuck = rt.handle().go(async move {
+            drop(tokio::spawn(async move {
+                let _value = value;
+                std::future::pending::<()>().await;
+            }));
+            started.send(()).unwrap();
+            let _ = gate.recv();
+        });
+        is_started.recv().unwrap();
+        rt.shutdown_timeout(Duration::from_millis(5));
+        drop(open);
+        assert!(stuck.is_finished() || block_on(stuck).is_ok());
+        // The task of a library went with the poller.
+        eventually("the poller is gone", || census.dropped() == 1);
+    });
+}
+
+#[test]
+fn what_was_counted_is_still_known_after_the_end() {
+    within(|| {
+        let rt = runtime(2);
+        let handle = rt.handle();
+        let family = handle.go(async {
+            for _ in 0..10 {
+                go(async {}).await.unwrap();
+            }
+        });
+        rt.block_on(family).unwrap();
+        drop(rt);
+        assert_eq!(handle.num_goroutine(), 0);
+        assert_eq!(handle.metrics().goroutines_created(), 11);
+    });
 }

@@ -506,3 +506,32 @@ fn what_does_not_go_with_virtual_time_is_refused() {
     assert!(refused.contains("one P"), "{refused}");
     assert_eq!(rt.block_on(async { gomaxprocs(1) }), 1);
 }
+
+#[test]
+fn the_clock_goes_on_after_a_task_of_a_library_has_cost_its_thread_the_p() {
+    for blocks in [true, false] {
+        common::within(move || {
+            let rt = Runtime::builder()
+                .virtual_time(true)
+                .hog_threshold(Duration::from_millis(2))
+                .build()
+                .unwrap();
+            for _ in 0..5 {
+                rt.block_on(async {
+                    let sleeper = go(async move {
+                        drop(tokio::spawn(async move {
+                            let call = || thread::sleep(Duration::from_millis(8));
+                            if blocks {
+                                block_in_place(call);
+                            } else {
+                                call();
+                            }
+                        }));
+                        sleep(MINUTE).await;
+                    });
+                    sleeper.await.unwrap();
+                });
+            }
+        });
+    }
+}

@@ -329,8 +329,8 @@ impl M {
         let _current = current::become_m(self);
         while let Some(g) = sched::find_runnable(&self.sched, self) {
             self.execute(g);
-            if self.p().is_none() && !self.sched.reacquire(self) {
-                break;
+            if self.p().is_none() {
+                self.sched.reacquire(self);
             }
         }
         debug_assert!(self.netlist().is_empty());

@@ -26,7 +26,7 @@ mod setting;
 use std::cell::UnsafeCell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::{io, process};
@@ -187,6 +187,9 @@ impl Netpoll {
     fn disown(&self) {
         // Ordering: Release pairs with the Acquire in `own`.
         self.owned.store(false, Ordering::Release);
+        // Ordering: StoreLoad between `owned` and the look for an idle P that follows; pairs with the fence of who has given
+        // its P up and then comes here (`after_sleep_decision`). One of them blocks here, or has the P.
+        fence(Ordering::SeqCst);
     }
 
     /// True when no thread is in the poller.

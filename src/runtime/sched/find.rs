@@ -87,6 +87,9 @@ impl Pace {
 pub(crate) fn find_runnable(sched: &Sched, m: &M) -> Option<G> {
     let g = loop {
         if sched.is_stopping() {
+            if let Some(g) = sched.find_left_over(m) {
+                break g;
+            }
             sched.retreat(m);
             return None;
         }
@@ -197,6 +200,21 @@ impl Sched {
         p.chain_until.set(None);
         p.chain_broken.set(now);
         false
+    }
+
+    /// What is still queued when the runtime stops: a shutdown that ran out of time has aborted it, and nobody else may
+    /// come to it.
+    fn find_left_over(&self, m: &M) -> Option<G> {
+        let own = m.p().and_then(|p| {
+            // SAFETY: P I1: the M owns `p`.
+            let local = unsafe { p.runq.local() };
+            local.pop_next().or_else(|| local.pop())
+        });
+        match own {
+            // SAFETY: what is in a queue is a goroutine.
+            Some(g) => unsafe { G::from_ptr(g) },
+            None => self.injector.pop_batch(1, |_| {}),
+        }
     }
 
     /// A batch of the global queue: this P's share, at most half a ring.
@@ -412,6 +430,8 @@ impl Sched {
                 for &g in &ready {
                     self.inject(g);
                 }
+                // Whoever has its P may have found the poller taken, and sleep: somebody must be there.
+                m.to_poller.set(true);
                 if m.spinning.replace(false) {
                     let _ = self.idle.stop_spinning();
                     self.wakep_if_work();

@@ -158,12 +158,10 @@ impl Sched {
         self.wakep_if_work();
     }
 
-    /// An M came out of a poll without its P: `true` = it has one again, or will park for one;
-    /// `false` = the runtime stops.
-    pub(crate) fn reacquire(&self, m: &M) -> bool {
+    /// An M came out of a poll without its P: it gets another one, if one is idle.
+    pub(crate) fn reacquire(&self, m: &M) {
         if let Some(id) = self.take_idle_p() {
             m.acquire(self.p(id));
         }
-        !self.is_stopping()
     }
 }

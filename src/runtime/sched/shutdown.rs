@@ -48,10 +48,16 @@ impl Sched {
         self.netpoll.close();
         self.close_timers();
         if ended {
-            // Breaks the cycle of Arcs between the scheduler and its Ms.
-            self.threads.forget_all();
+            self.clear();
         }
         drained && ended
+    }
+
+    /// No thread is left but the caller's, who may come later than a shutdown that ran out of time: what nobody uses any
+    /// more goes.
+    pub(super) fn clear(&self) {
+        self.netpoll.close();
+        self.threads.forget_all();
     }
 
     /// Cancels whatever lives; `true` when nothing does.

@@ -60,6 +60,15 @@ struct All {
     parks: u64,
 }
 
+impl All {
+    fn keep_counts(&mut self, m: &M) {
+        self.started += m.started.get();
+        self.ended += m.ended.get();
+        self.steals += m.steals.get();
+        self.parks += m.parks.get();
+    }
+}
+
 impl Threads {
     pub(super) fn new(config: &Config) -> Threads {
         Threads {
@@ -130,18 +139,19 @@ impl Threads {
     /// Forgets an M whose thread ends, but not what it has counted.
     fn forget(&self, m: &M) {
         let mut all = self.all();
-        all.started += m.started.get();
-        all.ended += m.ended.get();
-        all.steals += m.steals.get();
-        all.parks += m.parks.get();
+        all.keep_counts(m);
         all.ms.retain(|own| !ptr::eq(Arc::as_ptr(own), m));
         drop(all);
         let own = thread::current().id();
         self.handles().retain(|handle| handle.thread().id() != own);
     }
 
+    /// Forgets all Ms, which breaks the cycle of Arcs between them and the scheduler.
     pub(super) fn forget_all(&self) {
-        self.all().ms.clear();
+        let mut all = self.all();
+        for m in std::mem::take(&mut all.ms) {
+            all.keep_counts(&m);
+        }
     }
 
     fn spawn(&self, name: String, f: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -290,9 +300,12 @@ impl Sched {
             }
             // Relaxed: the number may go to another thread only when this one has ended.
             m.tid.store(0, Ordering::Relaxed);
-            // Ordering: Release pairs with the Acquire in `Threads::wait`.
-            sched.threads.count.fetch_sub(1, Ordering::Release);
+            // Ordering: Release pairs with the Acquire in `Threads::wait`, and with that of the last one here.
+            let last = sched.threads.count.fetch_sub(1, Ordering::AcqRel) == 1;
             sched.threads.ended.notify_all();
+            if last && sched.is_stopping() {
+                sched.clear();
+            }
         });
         if let Err(error) = &started {
             threads.count.fetch_sub(1, Ordering::Relaxed);
