@@ -6,9 +6,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use common::run;
+use common::within;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
+use gosched::runtime::Runtime;
 use gosched::select::Select;
 use gosched::{chan, go, select, time, yield_now};
 
@@ -18,6 +19,18 @@ fn compute() {
     while start.elapsed() < Duration::from_millis(15) {
         std::hint::spin_loop();
     }
+}
+
+/// Runs `main` as a goroutine on a P that is not taken away: it must give way.
+fn on_the_only_p(main: impl Future<Output = ()> + Send + 'static) {
+    within(|| {
+        let rt = Runtime::builder()
+            .procs(1)
+            .hog_threshold(Duration::MAX)
+            .build()
+            .unwrap();
+        rt.block_on(rt.handle().go(main)).unwrap();
+    });
 }
 
 /// What `future` yields, and how often it was polled.
@@ -43,7 +56,7 @@ fn neighbour() -> gosched::runtime::JoinHandle<()> {
 
 #[test]
 fn the_result_wins_over_the_time_also_where_the_slice_is_over() {
-    run(1, async {
+    on_the_only_p(async {
         let neighbour = neighbour();
         let (tx, rx) = chan(1);
         let mut gave_way = 0;
@@ -73,7 +86,7 @@ fn the_result_wins_over_the_time_also_where_the_slice_is_over() {
 
 #[test]
 fn who_asks_only_once_is_told_what_is_ready_also_where_the_slice_is_over() {
-    run(1, async {
+    on_the_only_p(async {
         let neighbour = neighbour();
         let (tx, rx) = chan(1);
         let stream = rx.clone();

@@ -16,8 +16,8 @@
 //!
 //! It is looked at by sysmon once everything has been idle for 100 ms, and believed when a second look finds
 //! that nothing has moved since. What it does not see: deadlocks of some goroutines while others go on; those
-//! over locks and channels of other libraries; those in a process with any thread of another kind; and none on
-//! systems that do not list threads (all but Linux).
+//! over locks and channels of other libraries; those in which a goroutine waits with its thread (`recv_blocking`, `block_on`);
+//! those in a process with any thread of another kind; and none on systems that do not list threads (all but Linux).
 //!
 //! # Invariants
 //!
@@ -37,7 +37,8 @@ use super::wake::guarded;
 
 /// What is done when all goroutines wait for each other, for ever.
 ///
-/// That is told only where it is certain: not where some goroutines go on, nor in a process with threads of another kind.
+/// That is told only where it is certain: not where some goroutines go on, nor where one waits with its thread
+/// (`recv_blocking`), nor in a process with threads of another kind.
 ///
 /// Go: the fatal error "all goroutines are asleep - deadlock!", which cannot be switched off.
 ///
