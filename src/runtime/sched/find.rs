@@ -30,9 +30,10 @@ pub(crate) const ROUND: u32 = GLOBAL_EVERY * TIMERS_EVERY;
 /// Consecutive turns out of `runnext` while the ring or the global queue holds work, before somebody looks for how long
 /// that has gone on.
 const NEXT_RUNS: u32 = 16;
-/// How long it may: as long as a turn of those who wait has taken of late, and so long at least and at the most. Those who
-/// wake each other for next to no work would come to nothing beside those who compute for a millisecond in each turn.
-const CHAIN: Range<p::Nanos> = 20_000..1_000_000;
+/// Where a turn of those who wait has taken so long of late, at least, the chain may take as long, and so long at the most.
+/// Those who wake each other for next to no work would come to nothing beside those who compute for a millisecond in each
+/// turn.
+const CHAIN: Range<p::Nanos> = 5_000..1_000_000;
 /// The most that one visit takes from the global queue: half a ring.
 const BATCH: usize = p::runq::CAPACITY / 2;
 /// Of a thief, before it gives up.
@@ -188,13 +189,12 @@ impl Sched {
             return false;
         }
         let now = p::now();
-        let Some(until) = p.chain_until.get() else {
+        let until = p.chain_until.get().or_else(|| {
             let turn = now.saturating_sub(p.chain_broken.get()) / (others as p::Nanos + 1);
-            p.chain_until
-                .set(Some(now + turn.clamp(CHAIN.start, CHAIN.end)));
-            return true;
-        };
-        if now < until {
+            (turn >= CHAIN.start).then(|| now + turn.min(CHAIN.end))
+        });
+        if until.is_some_and(|until| now < until) {
+            p.chain_until.set(until);
             return true;
         }
         p.chain_until.set(None);
