@@ -56,9 +56,9 @@
 //! A goroutine that waits for anything else: a socket, a file, a signal, `tokio::task::spawn_blocking`, a task of
 //! tokio's, tokio's timers, channels and locks, a future that gives its children wakers of their own
 //! (`futures::stream::FuturesUnordered`), [`block_in_place`](crate::runtime::block_in_place) and the blocking ends of
-//! channels. The clock stands until that is over, in real time, and then goes on. A test that sleeps in one goroutine while another waits for a lock of tokio's
-//! which the first one holds never ends; after five seconds of real time the goroutines are shown on stderr and through
-//! `tracing`, once. Go's bubble is the same about I/O and mutexes.
+//! channels. The clock stands until that is over, in real time, and then goes on. A test that sleeps in one goroutine while
+//! another waits for a lock of tokio's which the first one holds never ends; after five seconds of real time the goroutines
+//! are shown on stderr and through `tracing`, once. Go's bubble is the same about I/O and mutexes.
 //!
 //! **Not seen** is a plain thread, or a goroutine of another runtime, that only holds an end of a channel: time
 //! may pass before it sends. Wait for the thread in a way that holds the clock: in `spawn_blocking`, or with

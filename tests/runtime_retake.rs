@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Census, PATIENCE, eventually, run, runtime, within, within_time};
+use common::{
+    Census, PATIENCE, eventually, run, runtime, runtime_that_retakes_nothing, within, within_time,
+};
 use gosched::runtime::{DeadlockPolicy, Runtime, block_in_place, gomaxprocs, num_goroutine};
 use gosched::time::{Ticker, sleep};
 use gosched::{JoinHandle, chan, go, yield_now};
@@ -295,11 +297,7 @@ fn a_thread_that_lost_its_p_lets_others_go_first_until_it_takes_note() {
 #[test]
 fn without_a_threshold_a_stuck_goroutine_keeps_its_p() {
     within(|| {
-        let rt = Runtime::builder()
-            .procs(1)
-            .hog_threshold(Duration::MAX)
-            .build()
-            .unwrap();
+        let rt = runtime_that_retakes_nothing(1);
         let (ran, early) = rt
             .block_on(rt.handle().go(async {
                 let ran = Arc::new(AtomicBool::new(false));
@@ -591,12 +589,8 @@ async fn resize(n: usize) {
 #[test]
 fn one_thread_at_a_time_is_sent_to_the_poller_however_long_it_takes_to_come() {
     within(|| {
-        let rt = Runtime::builder()
-            .procs(2)
-            // Nobody takes the Ps away: the only thread that is wanted besides is one for the poller.
-            .hog_threshold(Duration::MAX)
-            .build()
-            .unwrap();
+        // The only thread that is wanted besides is one for the poller.
+        let rt = runtime_that_retakes_nothing(2);
         let stop = Arc::new(AtomicBool::new(false));
         // More than there are cores, so that whoever is sent does not come at once.
         let busy: Vec<_> = (0..8)

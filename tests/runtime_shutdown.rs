@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::{Census, FAR, eventually, run, runtime, within};
-use gosched::runtime::{Runtime, block_in_place};
+use common::{Census, FAR, eventually, run, runtime, runtime_that_retakes_nothing, within};
+use gosched::runtime::block_in_place;
 use gosched::time::{Instant, sleep};
 use gosched::{block_on, chan, go, yield_now};
 
@@ -294,11 +294,7 @@ fn a_shutdown_that_runs_out_of_time_still_ends_whatever_is_queued() {
     for procs in [1, 2] {
         within(move || {
             let census = Census::default();
-            let rt = Runtime::builder()
-                .procs(procs)
-                .hog_threshold(Duration::MAX)
-                .build()
-                .unwrap();
+            let rt = runtime_that_retakes_nothing(procs);
             let (open, gate) = mpsc::channel::<()>();
             let gate = Arc::new(Mutex::new(gate));
             let (started, all_started) = mpsc::channel();

@@ -6,10 +6,9 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use common::within;
+use common::{runtime_that_retakes_nothing, within};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use gosched::runtime::Runtime;
 use gosched::select::Select;
 use gosched::{chan, go, select, time, yield_now};
 
@@ -24,11 +23,7 @@ fn compute() {
 /// Runs `main` as a goroutine on a P that is not taken away: it must give way.
 fn on_the_only_p(main: impl Future<Output = ()> + Send + 'static) {
     within(|| {
-        let rt = Runtime::builder()
-            .procs(1)
-            .hog_threshold(Duration::MAX)
-            .build()
-            .unwrap();
+        let rt = runtime_that_retakes_nothing(1);
         rt.block_on(rt.handle().go(main)).unwrap();
     });
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use common::{run, runtime, within};
+use common::{run, runtime, runtime_that_retakes_nothing, within};
 use gosched::runtime::{DeadlockPolicy, Handle, Runtime};
 use gosched::time::Instant;
 use gosched::{chan, go, select};
@@ -182,11 +182,7 @@ fn tokios_locks_and_channels_work_between_goroutines_and_outside() {
 fn tokios_block_in_place_only_calls_and_ours_hands_the_p_off() {
     within(|| {
         // One P, which is not taken away: while it is held nobody else runs.
-        let rt = Runtime::builder()
-            .procs(1)
-            .hog_threshold(Duration::MAX)
-            .build()
-            .unwrap();
+        let rt = runtime_that_retakes_nothing(1);
         rt.block_on(rt.handle().go(async {
             let (tx, rx) = std::sync::mpsc::channel();
             drop(go(async move { tx.send(7).unwrap() }));
@@ -248,11 +244,7 @@ fn a_task_of_a_library_waits_with_its_thread_for_goroutines() {
     // The P is not taken away: who waits gives it up.
     for procs in [1, 2] {
         within(move || {
-            let rt = Runtime::builder()
-                .procs(procs)
-                .hog_threshold(Duration::MAX)
-                .build()
-                .unwrap();
+            let rt = runtime_that_retakes_nothing(procs);
             rt.block_on(rt.handle().go(async {
                 let task = hold_the_poller(|| {
                     let (tx, rx) = chan(0);

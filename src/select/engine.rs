@@ -360,6 +360,11 @@ impl Selector {
         }
     }
 
+    /// Polls it, if it may be polled without leaving the queues' service.
+    fn is_level_ready(mut case: Pin<&mut dyn Case>, cx: &mut Context<'_>) -> bool {
+        case.as_mut().kind() == Kind::Level && case.poll(cx)
+    }
+
     /// Looks at all channels at one moment. If none is ready, `then` is done.
     fn look_locked<C: Cases + ?Sized>(
         &self,
@@ -432,7 +437,7 @@ impl Selector {
         {
             return None;
         }
-        (0..served).find(|&index| cases.at(index).kind() == Kind::Level && cases.at(index).poll(cx))
+        (0..served).find(|&index| Self::is_level_ready(cases.at(index), cx))
     }
 
     /// Polls what can be polled without leaving the queues' service.
@@ -441,7 +446,7 @@ impl Selector {
             return None;
         }
         let ready = order::find(cases.len(), self.biased, |index| {
-            cases.at(index).kind() == Kind::Level && cases.at(index).poll(cx)
+            Self::is_level_ready(cases.at(index), cx)
         })?;
         // Ready, but a counterpart may have been faster.
         let index = self.word.claim().err().unwrap_or(ready);

@@ -31,6 +31,15 @@ pub fn runtime(procs: usize) -> Runtime {
         .unwrap()
 }
 
+/// One whose Ps are not taken away: who holds one must give it up by itself.
+pub fn runtime_that_retakes_nothing(procs: usize) -> Runtime {
+    Runtime::builder()
+        .procs(procs)
+        .hog_threshold(Duration::MAX)
+        .build()
+        .unwrap()
+}
+
 /// Runs `future` as a goroutine of a runtime of its own.
 pub fn run<F>(procs: usize, future: F) -> F::Output
 where

@@ -413,11 +413,9 @@ impl Sched {
     /// One turn of the poller without blocking; `true` = goroutines became ready. The M may have lost its
     /// P afterwards.
     pub(super) fn netpoll_now(&self, m: &M) -> bool {
-        if m.spinning.get() && self.netpoll.runs_tasks() {
-            // One of them may take long, and others rely on whoever spins.
-            m.spinning.set(false);
-            let _ = self.idle.stop_spinning();
-            self.wakep_if_work();
+        if self.netpoll.runs_tasks() {
+            // One of them may take long.
+            self.give_up_search(m);
         }
         if !self.netpoll.turn(m) {
             return false;
@@ -432,14 +430,19 @@ impl Sched {
                 }
                 // Whoever has its P may have found the poller taken, and sleep: somebody must be there.
                 m.to_poller.set(true);
-                if m.spinning.replace(false) {
-                    let _ = self.idle.stop_spinning();
-                    self.wakep_if_work();
-                }
+                self.give_up_search(m);
             }
         }
         self.keep_netlist(m, ready);
         found
+    }
+
+    /// `m` looks for work no more for a while: others rely on whoever spins.
+    fn give_up_search(&self, m: &M) {
+        if m.spinning.replace(false) {
+            let _ = self.idle.stop_spinning();
+            self.wakep_if_work();
+        }
     }
 
     fn netpoll_block(&self, m: &M) -> bool {
